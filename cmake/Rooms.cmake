@@ -1,0 +1,32 @@
+# A room is a folder under src/: all its .cpp files make the static library sgpt_<room>. What it links is what it may
+# include, so the one-way doors between rooms are the link graph.
+
+add_library(sgpt_warnings INTERFACE)
+target_compile_options(sgpt_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wno-psabi
+                       $<$<BOOL:${SGPT_WERROR}>:-Werror>)
+
+# sgpt_room(NAME [ROOMS room…] [LIBRARIES target…])
+function(sgpt_room name)
+  cmake_parse_arguments(ROOM "" "" "ROOMS;LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  add_library(sgpt_${name} STATIC ${sources})
+  set_target_properties(sgpt_${name} PROPERTIES EXPORT_NAME ${name} LINKER_LANGUAGE CXX)
+  target_include_directories(sgpt_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  list(TRANSFORM ROOM_ROOMS PREPEND sgpt_)
+  target_link_libraries(sgpt_${name} PUBLIC ${ROOM_ROOMS} PRIVATE ${ROOM_LIBRARIES} $<BUILD_INTERFACE:sgpt_warnings>)
+endfunction()
+
+# sgpt_test(ROOM): tests/ROOM/*.cpp make the program ROOM_test.
+function(sgpt_test room)
+  cmake_parse_arguments(TEST "" "" "LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${room}_test ${sources})
+  target_include_directories(${room}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${room}_test PRIVATE ${TEST_LIBRARIES} sgpt_warnings GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${room}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()

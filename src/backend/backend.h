@@ -1,0 +1,163 @@
+// The operations that a BLOOM bi-encoder needs, forward and backward, on packed batches. A device is one implementation:
+// `reference` (plain loops with double sums, the oracle) and `cpu` (oneDNN, Highway, OpenMP).
+//
+// Every matrix lies in the backend's memory. The residual stream, statistics, gradients and parameters of vectors are f32;
+// the other activations have activation_type(). "=" and "+=" say whether an output is overwritten or added to.
+// Letters: T tokens, B texts, d hidden, H heads, V vocabulary, C candidates.
+//
+// Promise that the model stands on: every output row of a forward operation has the same bits whatever the other rows are,
+// however many there are, and with any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "sgpt/pooling.h"
+#include "tensor/arena.h"
+#include "tensor/matrix.h"
+#include "tensor/memory.h"
+#include "tensor/token_batch.h"
+
+namespace sgpt {
+
+/// What a packed weight will be used for; each costs a layout of its own in memory.
+enum class WeightUse {
+  forward,               ///< linear
+  forward_and_backward,  ///< linear and linear_backward_input
+};
+
+/// The matrix of a Linear, [out, in], in the layout that its backend likes best.
+class PackedWeight {
+ public:
+  virtual ~PackedWeight() = default;
+  std::int64_t out() const { return out_; }
+  std::int64_t in() const { return in_; }
+  virtual std::size_t bytes() const = 0;
+
+ protected:
+  PackedWeight(std::int64_t out, std::int64_t in) : out_(out), in_(in) {}
+
+ private:
+  std::int64_t out_;
+  std::int64_t in_;
+};
+
+/// What linear does with z = x Wᵀ + b before it stores it.
+enum class Epilogue {
+  none,  ///< y = z
+  gelu,  ///< y = gelu(z), the tanh form
+  add,   ///< y += z, the residual stream (f32)
+};
+
+/// AdamW as transformers.optimization.AdamW computes it (semantics: eps is not bias-corrected, decay after the step).
+struct AdamW {
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float eps = 1e-6f;
+  float step_size = 0;        ///< lr · sqrt(1 − β2^t) / (1 − β1^t)
+  float decay = 0;            ///< lr · weight decay, 0 for parameters without
+  float gradient_scale = 1;   ///< the gradient is multiplied by this first (clipping)
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string_view name() const = 0;
+  virtual Memory& memory() = 0;
+  virtual DType activation_type() const { return DType::f32; }
+
+  // --- moving data; `host` matrices lie in the machine's own memory ------------------------------------------------
+
+  virtual void upload(ConstMatrix host, Matrix device) = 0;    // device = host, same shape and type
+  virtual void download(ConstMatrix device, Matrix host) = 0;  // host = device; waits until it is there
+  virtual void zero(Matrix x) = 0;                             // x = 0
+  /// The batch in the backend's memory, taken from `arena`; valid as long as `batch` and the arena's memory.
+  virtual PackedTexts place(const TokenBatch& batch, Arena& arena) = 0;
+
+  // --- weights ------------------------------------------------------------------------------------------------------
+
+  /// Packs a host matrix [out, in] of f32, f16 or bf16.
+  virtual std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use) = 0;
+  /// Packs new values (f32, in the backend's memory) over the old ones, after an optimiser step.
+  virtual void repack(PackedWeight& weight, ConstMatrix values) = 0;
+
+  // --- embedding ----------------------------------------------------------------------------------------------------
+
+  /// x[T,d] = table[ids]; table [V,d] of f32, f16 or bf16.
+  virtual void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) = 0;
+  /// dtable[V,d] += rows of dx[T,d].
+  virtual void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) = 0;
+
+  // --- LayerNorm ----------------------------------------------------------------------------------------------------
+
+  /// y[T,d] = (x − mean) · rstd · weight + bias, row by row; stats[T,2] = {mean, rstd} where given. y may be x.
+  virtual void layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y, Matrix stats) = 0;
+  /// dx += the gradient of x; dweight[1,d] += and dbias[1,d] += where given.
+  virtual void layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy, Matrix dx,
+                                   Matrix dweight, Matrix dbias) = 0;
+
+  // --- Linear -------------------------------------------------------------------------------------------------------
+
+  /// y[T,out] from x[T,in]; bias [1,out]. With Epilogue::gelu, `before_gelu`[T,out] = z where given.
+  virtual void linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+                      Matrix before_gelu = {}) = 0;
+  /// dx[T,in] = dy[T,out] W.
+  virtual void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) = 0;
+  /// dweight[out,in] += dyᵀ x.
+  virtual void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) = 0;
+  /// dbias[1,out] += column sums of dy.
+  virtual void linear_backward_bias(ConstMatrix dy, Matrix dbias) = 0;
+
+  /// y = gelu(z), for a pass that kept z alone.
+  virtual void gelu(ConstMatrix z, Matrix y) = 0;
+  /// dy *= gelu'(z), in place.
+  virtual void gelu_backward(ConstMatrix z, Matrix dy) = 0;
+
+  // --- attention ----------------------------------------------------------------------------------------------------
+
+  /// Causal self-attention within each text, with ALiBi: score of key j for query i is q_i·k_j / sqrt(d/H) + slope_h · j.
+  /// qkv[T,3d] is laid out per head as [H, 3, d/H]; slopes[1,H]; y[T,d] = the heads' outputs side by side.
+  /// log_sums[T,H] = log Σ exp(scores) where given, for the backward pass (with slope_h · (j − i) as the bias).
+  virtual void attention(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, Matrix y, Matrix log_sums) = 0;
+  /// dqkv[T,3d] = the gradient, from dy[T,d].
+  virtual void attention_backward(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, ConstMatrix log_sums,
+                                  ConstMatrix dy, Matrix dqkv) = 0;
+
+  // --- pooling ------------------------------------------------------------------------------------------------------
+
+  /// e[B, d·modes] (f32) from the hidden states h[T,d]; a text without tokens gets zeros.
+  virtual void pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) = 0;
+  /// dh[T,d] = the gradient, from de[B, d·modes]. A maximum passes its gradient to the first token that reaches it.
+  virtual void pool_backward(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, ConstMatrix de,
+                             Matrix dh) = 0;
+
+  // --- the contrastive loss and exact search, f32 -------------------------------------------------------------------
+
+  /// y = x / max(|x|, 1e-12) row by row; norms[rows,1] = |x| where given. y may be x.
+  virtual void normalize_rows(ConstMatrix x, Matrix y, Matrix norms) = 0;
+  /// dx = the gradient of x, from y, norms and dy. dx may be dy.
+  virtual void normalize_rows_backward(ConstMatrix y, ConstMatrix norms, ConstMatrix dy, Matrix dx) = 0;
+  /// c[M,N] = alpha · op(a) op(b), op being the transpose where asked for.
+  virtual void matmul(ConstMatrix a, bool transpose_a, ConstMatrix b, bool transpose_b, float alpha, Matrix c) = 0;
+  /// Mean cross-entropy of scores[B,C] against the columns labels[b] (host), returned; scores = its gradient.
+  virtual double cross_entropy(Matrix scores, std::span<const std::int32_t> labels) = 0;
+
+  // --- the optimiser, f32 -------------------------------------------------------------------------------------------
+
+  /// Σ x².
+  virtual double sum_of_squares(ConstMatrix x) = 0;
+  /// One step: parameter and the moments m, v are updated from the gradient; all of one shape.
+  virtual void adamw(const AdamW& options, ConstMatrix gradient, Matrix parameter, Matrix m, Matrix v) = 0;
+};
+
+/// "cpu" or "reference"; throws UserError on another name, listing those that are there.
+std::unique_ptr<Backend> make_backend(std::string_view name);
+
+/// The names that make_backend takes.
+std::vector<std::string_view> backend_names();
+
+}  // namespace sgpt

@@ -1,0 +1,62 @@
+// Files with one JSON object a line (BEIR corpora, training data), read as a stream. UTF-8.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sgpt {
+
+/// Lines of text from a file or stdin ("-"), with their numbers; "\r\n" counts as one end of line.
+class LineReader {
+ public:
+  /// Throws UserError when the file is missing or not readable.
+  explicit LineReader(const std::filesystem::path& path);
+  ~LineReader();
+  LineReader(LineReader&&) noexcept;
+
+  /// False at the end. `line` is valid until the next call. Throws MachineError when reading fails.
+  bool next(std::string_view& line);
+  std::int64_t number() const;  ///< of the line last read, from 1
+  std::string place() const;    ///< "FILE:LINE", for messages
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Blank lines are skipped. All getters speak of the line last read, and throw UserError naming file, line and key when the
+/// value is of another kind than asked for.
+class JsonLineReader {
+ public:
+  explicit JsonLineReader(const std::filesystem::path& path);
+  ~JsonLineReader();
+  JsonLineReader(JsonLineReader&&) noexcept;
+
+  /// False at the end. Throws UserError naming file and line when a line is no JSON object or no valid UTF-8.
+  bool next();
+  std::string place() const;  ///< "FILE:LINE"
+
+  /// Missing and null give nothing; a number gives its digits (ids are numbers in some files).
+  std::optional<std::string> string(std::string_view key) const;
+  /// As string(), but throws when there is nothing.
+  std::string required_string(std::string_view key) const;
+  /// A string, or a list of strings; missing and null give an empty list.
+  std::vector<std::string> strings(std::string_view key) const;
+  /// A list of integers. Throws when missing.
+  std::vector<std::int64_t> integers(std::string_view key) const;
+  bool has(std::string_view key) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A text as a JSON string, quotes included. The text is valid UTF-8.
+std::string json_quoted(std::string_view text);
+
+}  // namespace sgpt

@@ -1,0 +1,31 @@
+// A file read through memory mapping.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace sgpt {
+
+/// Maps a whole file read-only. An empty file has an empty view. Movable; the bytes keep their place.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  /// Throws UserError when the file is missing, no regular file, or not readable.
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
+  std::string_view text() const { return {static_cast<const char*>(data_), size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace sgpt

@@ -1,0 +1,18 @@
+// How many threads the calling thread's parallel regions use.
+#pragma once
+
+namespace sgpt {
+
+/// Sets OpenMP's thread count for the calling thread while it lives; 0 means all cores that this process may use.
+class ThreadScope {
+ public:
+  explicit ThreadScope(int threads);
+  ~ThreadScope();
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace sgpt

@@ -1,0 +1,45 @@
+// The program: one sub-command a file, and the one place where exceptions become exit codes.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "sgpt/error.h"
+
+namespace {
+
+int fail(int status, const char* what) {
+  fmt::print(stderr, "sgpt: {}\n", what);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Trains, evaluates and searches with SGPT bi-encoders: decoder language models as text-embedding models."};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", SGPT_VERSION);
+  app.set_help_all_flag("--help-all", "Print the help of every command and exit");
+  using namespace sgpt::cli;
+  for (auto add : {add_encode, add_search, add_eval, add_score, add_train, add_init, add_tokenizer, add_tokenize, add_info,
+                   add_bench}) {
+    add(app);
+  }
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    return fail(2, fmt::format("{} (see sgpt --help)", error.what()).c_str());
+  } catch (const sgpt::UserError& error) {
+    return fail(2, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(1, "out of memory: use a smaller batch, token budget or model");
+  } catch (const std::exception& error) {
+    return fail(1, error.what());
+  }
+}

@@ -1,0 +1,54 @@
+// The tensors of a model folder, memory-mapped, in the types that they have on disk.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mapped_file.h"
+#include "tensor/dtype.h"
+#include "tensor/matrix.h"
+
+namespace sgpt {
+
+struct CheckpointTensor {
+  std::string name;                  ///< without the prefix "transformer."
+  DType type = DType::f32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;  ///< valid as long as the Checkpoint
+  std::filesystem::path file;
+
+  /// As a matrix; a vector is one row. Only for one or two dimensions.
+  ConstMatrix matrix() const;
+};
+
+/// model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json, in this order.
+/// Const member functions are thread-safe.
+class Checkpoint {
+ public:
+  /// Maps the weights of a folder. Throws UserError when none are there or a file is broken.
+  static Checkpoint open(const std::filesystem::path& folder);
+
+  /// Null when there is no such tensor.
+  const CheckpointTensor* find(std::string_view name) const;
+  /// Throws UserError when the tensor is missing, has another shape, or is of no floating type.
+  const CheckpointTensor& require(std::string_view name, std::span<const std::int64_t> shape) const;
+
+  std::span<const CheckpointTensor> tensors() const { return tensors_; }
+  std::size_t bytes() const;  ///< of all tensors
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+  std::vector<MappedFile> files_;
+  std::vector<CheckpointTensor> tensors_;
+  std::unordered_map<std::string, std::size_t> index_;
+};
+
+}  // namespace sgpt

@@ -1,0 +1,33 @@
+// A sentence-transformers folder, or a plain causal-LM checkpoint: everything but the weights.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "sgpt/pooling.h"
+
+namespace sgpt {
+
+struct ModelFolder {
+  std::filesystem::path path;         ///< as given
+  std::filesystem::path transformer;  ///< where config.json, weights and tokenizer.json lie (path, or a sub-folder of it)
+  BloomConfig config;
+  bool has_modules = false;           ///< modules.json is there; otherwise a plain checkpoint
+  std::vector<PoolingMode> pooling;   ///< never empty; a plain checkpoint: weightedmean
+  bool normalize = false;             ///< a Normalize module follows the pooling
+  bool lower_case = false;            ///< do_lower_case
+  std::int64_t max_seq_length = 300;
+  std::optional<bool> brackets;       ///< what our own file records, or what is known of a published model; else unset
+  std::string name;                   ///< last part of the path, for result files
+
+  std::filesystem::path tokenizer_file() const { return transformer / "tokenizer.json"; }
+};
+
+/// Throws UserError naming file and key when something is missing, broken or not supported (e.g. a Dense module).
+ModelFolder read_model_folder(const std::filesystem::path& path);
+
+}  // namespace sgpt
