@@ -14,7 +14,8 @@ inline std::filesystem::path fixtures() {
   return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / "shared" / "fixtures";
 }
 
-/// The folders in fixtures()/kind ("models", "tokenizers"), sorted; none when there are no fixtures: then skip and say so.
+/// The folders in fixtures()/kind ("models", "tokenizers"), sorted; none when there are no fixtures: then skip and say
+/// so.
 inline std::vector<std::filesystem::path> fixture_folders(const char* kind) {
   std::vector<std::filesystem::path> folders;
   std::error_code none;

@@ -1,5 +1,5 @@
-// Texts to embeddings: tokenizer, brackets, cut, model, pooling. Every job of sgpt goes through this class, so that a text
-// has one embedding, whoever asks.
+// Texts to embeddings: tokenizer, brackets, cut, model, pooling. Every job of sgpt goes through this class, so that a
+// text has one embedding, whoever asks.
 #pragma once
 
 #include <cstdint>
@@ -39,12 +39,12 @@ struct Embeddings {
   }
 };
 
-/// A loaded model. All const member functions may be called from several threads at once. The embedding of a text has the
-/// same bits whatever its batch-mates, its place, the token budget and the number of threads.
+/// A loaded model. All const member functions may be called from several threads at once. The embedding of a text has
+/// the same bits whatever its batch-mates, its place, the token budget and the number of threads.
 class Encoder {
  public:
-  /// Loads a sentence-transformers folder or a plain causal-LM checkpoint. Throws UserError when something in the folder is
-  /// missing, broken or not supported, and MachineError when memory is short.
+  /// Loads a sentence-transformers folder or a plain causal-LM checkpoint. Throws UserError when something in the
+  /// folder is missing, broken or not supported, and MachineError when memory is short.
   static Encoder load(const std::filesystem::path& model_folder, const EncoderOptions& options = {});
 
   Encoder(Encoder&&) noexcept;
@@ -60,8 +60,8 @@ class Encoder {
   /// The ids that the model sees for a text: stripped, cut and bracketed.
   std::vector<std::int32_t> tokenize(const std::string& text, TextKind kind) const;
 
-  std::int64_t dimension() const;          ///< floats an embedding
-  const EncoderOptions& options() const;   ///< with nothing left unset
+  std::int64_t dimension() const;         ///< floats an embedding
+  const EncoderOptions& options() const;  ///< with nothing left unset
   const std::filesystem::path& folder() const;
 
  private:

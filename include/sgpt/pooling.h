@@ -6,8 +6,8 @@
 
 namespace sgpt {
 
-/// Over the n hidden states h_1 … h_n of a text (after the final LayerNorm). Several modes at once are concatenated in the
-/// order of this enumeration, as sentence-transformers does.
+/// Over the n hidden states h_1 … h_n of a text (after the final LayerNorm). Several modes at once are concatenated in
+/// the order of this enumeration, as sentence-transformers does.
 enum class PoolingMode {
   cls,            ///< h_1
   max,            ///< element-wise maximum

@@ -14,16 +14,16 @@
 
 namespace sgpt {
 
-/// A byte-level BPE tokenizer (BLOOM, GPT-2, GPT-Neo). Immutable after loading; every member function may be called from
-/// any number of threads at once. Copies share the tables.
+/// A byte-level BPE tokenizer (BLOOM, GPT-2, GPT-Neo). Immutable after loading; every member function may be called
+/// from any number of threads at once. Copies share the tables.
 class Tokenizer {
  public:
   /// Reads a tokenizer.json. Throws UserError when the file is missing, broken, or has a part that is not supported
   /// (the part is named).
   static Tokenizer load(const std::filesystem::path& tokenizer_json);
 
-  /// The ids of a UTF-8 text; nothing is added around it. With `max_tokens` the result is the first `max_tokens` ids, and
-  /// no more of the text is looked at than they need. Throws UserError on invalid UTF-8 (the byte offset is named).
+  /// The ids of a UTF-8 text; nothing is added around it. With `max_tokens` the result is the first `max_tokens` ids,
+  /// and no more of the text is looked at than they need. Throws UserError on invalid UTF-8 (the byte offset is named).
   std::vector<std::int32_t> encode(std::string_view text,
                                    std::size_t max_tokens = std::numeric_limits<std::size_t>::max()) const;
 

@@ -1,12 +1,12 @@
-// The operations that a BLOOM bi-encoder needs, forward and backward, on packed batches. A device is one implementation:
-// `reference` (plain loops with double sums, the oracle) and `cpu` (oneDNN, Highway, OpenMP).
+// The operations that a BLOOM bi-encoder needs, forward and backward, on packed batches. A device is one
+// implementation: `reference` (plain loops with double sums, the oracle) and `cpu` (oneDNN, Highway, OpenMP).
 //
-// Every matrix lies in the backend's memory. The residual stream, statistics, gradients and parameters of vectors are f32;
-// the other activations have activation_type(). "=" and "+=" say whether an output is overwritten or added to.
+// Every matrix lies in the backend's memory. The residual stream, statistics, gradients and parameters of vectors are
+// f32; the other activations have activation_type(). "=" and "+=" say whether an output is overwritten or added to.
 // Letters: T tokens, B texts, d hidden, H heads, V vocabulary, C candidates.
 //
-// Promise that the model stands on: every output row of a forward operation has the same bits whatever the other rows are,
-// however many there are, and with any number of threads.
+// Promise that the model stands on: every output row of a forward operation has the same bits whatever the other rows
+// are, however many there are, and with any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -57,9 +57,9 @@ struct AdamW {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float eps = 1e-6f;
-  float step_size = 0;        ///< lr · sqrt(1 − β2^t) / (1 − β1^t)
-  float decay = 0;            ///< lr · weight decay, 0 for parameters without
-  float gradient_scale = 1;   ///< the gradient is multiplied by this first (clipping)
+  float step_size = 0;       ///< lr · sqrt(1 − β2^t) / (1 − β1^t)
+  float decay = 0;           ///< lr · weight decay, 0 for parameters without
+  float gradient_scale = 1;  ///< the gradient is multiplied by this first (clipping)
 };
 
 class Backend {
@@ -119,8 +119,8 @@ class Backend {
 
   // --- attention ----------------------------------------------------------------------------------------------------
 
-  /// Causal self-attention within each text, with ALiBi: score of key j for query i is q_i·k_j / sqrt(d/H) + slope_h · j.
-  /// qkv[T,3d] is laid out per head as [H, 3, d/H]; slopes[1,H]; y[T,d] = the heads' outputs side by side.
+  /// Causal self-attention within each text, with ALiBi: score of key j for query i is q_i·k_j / sqrt(d/H) + slope_h ·
+  /// j. qkv[T,3d] is laid out per head as [H, 3, d/H]; slopes[1,H]; y[T,d] = the heads' outputs side by side.
   /// log_sums[T,H] = log Σ exp(scores) where given, for the backward pass (with slope_h · (j − i) as the bias).
   virtual void attention(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, Matrix y, Matrix log_sums) = 0;
   /// dqkv[T,3d] = the gradient, from dy[T,d].
@@ -132,8 +132,8 @@ class Backend {
   /// e[B, d·modes] (f32) from the hidden states h[T,d]; a text without tokens gets zeros.
   virtual void pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) = 0;
   /// dh[T,d] = the gradient, from de[B, d·modes]. A maximum passes its gradient to the first token that reaches it.
-  virtual void pool_backward(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, ConstMatrix de,
-                             Matrix dh) = 0;
+  virtual void pool_backward(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes,
+                             ConstMatrix de, Matrix dh) = 0;
 
   // --- the contrastive loss and exact search, f32 -------------------------------------------------------------------
 

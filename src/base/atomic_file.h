@@ -10,8 +10,8 @@
 namespace sgpt {
 
 /// Writes `target`.partial-PID beside the target; commit() flushes it to the disk and renames it. Destroyed without
-/// commit(), it leaves nothing behind. Throws MachineError, naming file and reason, when the disk is full or not writable,
-/// UserError when the folder does not exist.
+/// commit(), it leaves nothing behind. Throws MachineError, naming file and reason, when the disk is full or not
+/// writable, UserError when the folder does not exist.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& target);
@@ -25,6 +25,7 @@ class AtomicFile {
 
  private:
   void flush();
+  [[noreturn]] void fail(int reason) const;
 
   std::filesystem::path target_;
   std::filesystem::path partial_;
@@ -34,5 +35,8 @@ class AtomicFile {
 
 /// The whole text under that name, or nothing.
 void write_file(const std::filesystem::path& target, std::string_view text);
+
+/// Makes a rename or a new file in this folder last through a power cut.
+void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace sgpt

@@ -29,8 +29,8 @@ class LineReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Blank lines are skipped. All getters speak of the line last read, and throw UserError naming file, line and key when the
-/// value is of another kind than asked for.
+/// Blank lines are skipped. All getters speak of the line last read, and throw UserError naming file, line and key when
+/// the value is of another kind than asked for.
 class JsonLineReader {
  public:
   explicit JsonLineReader(const std::filesystem::path& path);

@@ -1,6 +1,7 @@
 // Random numbers that are the same on every machine and with every standard library.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -12,10 +13,10 @@ class Random {
  public:
   explicit Random(std::uint64_t seed, std::uint64_t stream = 0);
 
-  std::uint32_t next();                          ///< all 32 bits
-  std::uint32_t below(std::uint32_t bound);      ///< 0 … bound − 1, without bias
-  double uniform();                              ///< [0, 1)
-  double normal();                               ///< mean 0, variance 1 (Box-Muller)
+  std::uint32_t next();                      ///< all 32 bits
+  std::uint32_t below(std::uint32_t bound);  ///< 0 … bound − 1, without bias
+  double uniform();                          ///< [0, 1)
+  double normal();                           ///< mean 0, variance 1 (Box-Muller)
 
   /// Fisher-Yates.
   template <class T>

@@ -3,7 +3,8 @@
 
 namespace sgpt {
 
-/// Sets OpenMP's thread count for the calling thread while it lives; 0 means all cores that this process may use.
+/// Sets OpenMP's thread count for the calling thread while it lives; 0 leaves it as it is (by default all the cores
+/// that this process may use).
 class ThreadScope {
  public:
   explicit ThreadScope(int threads);

@@ -3,8 +3,8 @@
 #include <exception>
 #include <new>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/command.h"
 #include "sgpt/error.h"
@@ -19,13 +19,14 @@ int fail(int status, const char* what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Trains, evaluates and searches with SGPT bi-encoders: decoder language models as text-embedding models."};
+  CLI::App app{
+      "Trains, evaluates and searches with SGPT bi-encoders: decoder language models as text-embedding models."};
   app.require_subcommand(1);
   app.set_version_flag("--version", SGPT_VERSION);
   app.set_help_all_flag("--help-all", "Print the help of every command and exit");
   using namespace sgpt::cli;
-  for (auto add : {add_encode, add_search, add_eval, add_score, add_train, add_init, add_tokenizer, add_tokenize, add_info,
-                   add_bench}) {
+  for (auto add : {add_encode, add_search, add_eval, add_score, add_train, add_init, add_tokenizer, add_tokenize,
+                   add_info, add_bench}) {
     add(app);
   }
   try {

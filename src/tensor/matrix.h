@@ -26,8 +26,8 @@ struct BasicMatrix {
 
   /// A read-only view of a writable matrix.
   template <class Other>
-    requires(std::is_const_v<Void> && !std::is_const_v<Other>)
-  BasicMatrix(const BasicMatrix<Other>& m) : BasicMatrix(m.data, m.rows, m.cols, m.type) {}
+  requires(std::is_const_v<Void> && !std::is_const_v<Other>) BasicMatrix(const BasicMatrix<Other>& m)
+      : BasicMatrix(m.data, m.rows, m.cols, m.type) {}
 
   explicit operator bool() const { return data != nullptr; }
   std::int64_t size() const { return rows * cols; }

@@ -21,7 +21,8 @@ class HostMemory final : public Memory {
     const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     void* data = rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
     if (!data) {
-      throw MachineError(fmt::format("could not allocate {} bytes of memory: use a smaller batch, token budget or model", bytes));
+      throw MachineError(
+          fmt::format("could not allocate {} bytes of memory: use a smaller batch, token budget or model", bytes));
     }
     if (alignment == kHugePage) madvise(data, rounded, MADV_HUGEPAGE);  // advice only: a refusal costs speed alone
     return data;

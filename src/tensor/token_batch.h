@@ -10,8 +10,8 @@ namespace sgpt {
 
 /// On the host: text b has the ids [offsets[b], offsets[b + 1]).
 struct TokenBatch {
-  std::vector<std::int32_t> ids;           // [T]
-  std::vector<std::int32_t> offsets{0};    // [B + 1]
+  std::vector<std::int32_t> ids;         // [T]
+  std::vector<std::int32_t> offsets{0};  // [B + 1]
 
   std::int64_t tokens() const { return static_cast<std::int64_t>(ids.size()); }
   std::int64_t texts() const { return static_cast<std::int64_t>(offsets.size()) - 1; }

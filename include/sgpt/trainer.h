@@ -1,0 +1,80 @@
+// Training a bi-encoder: from a causal language model, or a model that already embeds, and pairs of texts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "sgpt/pooling.h"
+
+namespace sgpt {
+
+/// What one step did; steps count from 0, under warm-up the first one has learning rate 0.
+struct TrainStep {
+  std::int64_t step = 0;
+  std::int64_t total_steps = 0;
+  double loss = 0;
+  double gradient_norm = 0;  ///< before clipping
+  double learning_rate = 0;
+  std::int64_t tokens = 0;
+  double tokens_per_second = 0;
+};
+
+/// The defaults are those of SGPT's train_bi-encoder_mnrl.py. An SGPT model proper wants `pooling` weightedmean, `brackets`
+/// and `freeze_non_bias`.
+struct TrainOptions {
+  std::filesystem::path model;       ///< folder: sentence-transformers, or a plain BLOOM checkpoint
+  std::filesystem::path train_data;  ///< JSONL, or a BEIR folder with qrels/train.tsv
+  std::filesystem::path output;      ///< new folder, or an empty one
+
+  PoolingMode pooling = PoolingMode::mean;
+  bool brackets = false;  ///< `[query]`, `{document}` (`--specb`)
+  std::int64_t max_seq_length = 300;
+  std::int64_t negatives_per_query = 0;  ///< in each step; 0: as many as the example with the fewest has
+  std::int64_t train_dataset_max_size = 0;  ///< only the first so many examples; 0: all
+  bool shuffle = true;
+
+  std::int64_t batch_size = 64;
+  std::int64_t epochs = 10;
+  std::int64_t steps_per_epoch = 0;  ///< 0: all batches of the data
+  double learning_rate = 2e-5;
+  std::string scheduler = "WarmupLinear";
+  std::int64_t warmup_steps = 1000;
+  double weight_decay = 0.01;
+  double max_gradient_norm = 1;
+  double scale = 20;
+  std::uint64_t seed = 0;
+
+  bool freeze = false;                 ///< train nothing …
+  bool freeze_non_bias = false;        ///< … but biases (BitFit)
+  bool train_word_embeddings = false;  ///< … but the word embedding
+
+  bool grad_cache = false;
+  std::int64_t chunk_size = 1;                   ///< texts a column in a chunk of GradCache
+  std::optional<std::size_t> activation_memory;  ///< bytes for chunks that need no second pass; unset: half of what is free
+
+  std::filesystem::path log_file;  ///< JSON lines, one a step; empty: none
+  std::string backend = "cpu";
+  int threads = 0;  ///< 0: all cores
+
+  std::function<void(const TrainStep&)> on_step;  ///< called after each step, in the thread that trains
+};
+
+struct TrainResult {
+  std::int64_t steps = 0;
+  std::int64_t examples = 0;
+  std::int64_t trained_parameters = 0;  ///< numbers that were trained
+  std::int64_t tokens = 0;
+  double last_loss = 0;
+  double seconds = 0;  ///< of the steps alone
+};
+
+/// Trains and writes a sentence-transformers folder. The same options give the same file, byte for byte, on the same machine.
+/// Throws UserError for wrong options and data, before training where it can be seen before, and when the loss stops being
+/// a number; MachineError when the machine fails. Nothing is left under `output` then.
+TrainResult train(const TrainOptions& options);
+
+}  // namespace sgpt
