@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs the Debian 12 packages that sgpt is built with, and nothing else; says nothing when all of them are there.
 # Further packages may be named as arguments (CI asks for its checkers so). Keep in step with cmake/Dependencies.cmake.
+# (OpenCL is only asked for by libdnnl-dev's own CMake files.)
 set -eu
 
 packages="g++ cmake ninja-build pkg-config
-  libdnnl-dev libhwy-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libonig-dev libfmt-dev libxxhash-dev zlib1g-dev
+  libdnnl-dev ocl-icd-opencl-dev libhwy-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libonig-dev libfmt-dev libxxhash-dev zlib1g-dev
   libgtest-dev libgmock-dev $*"
 
 command -v dpkg-query > /dev/null && command -v apt-get > /dev/null || {
