@@ -17,8 +17,8 @@ namespace sgpt::testing {
 namespace {
 
 struct Setting {
-  std::string input;
-  std::string stdout_path;     // empty: caught
+  std::string input{};
+  std::string stdout_path{};   // empty: caught
   std::size_t file_limit = 0;  // 0: none
   unsigned seconds = 120;
 };
