@@ -18,7 +18,7 @@
 namespace sgpt {
 
 struct CheckpointTensor {
-  std::string name;                  ///< without the prefix "transformer."
+  std::string name;  ///< without the prefix "transformer."
   DType type = DType::f32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  ///< valid as long as the Checkpoint
@@ -42,11 +42,16 @@ class Checkpoint {
 
   std::span<const CheckpointTensor> tensors() const { return tensors_; }
   std::size_t bytes() const;  ///< of all tensors
+  std::vector<std::filesystem::path> files() const;
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
+  void add_file(const std::filesystem::path& path);
+  void add_tensor(CheckpointTensor tensor);
+
   std::filesystem::path folder_;
   std::vector<MappedFile> files_;
+  std::vector<std::unique_ptr<std::byte[]>> copies_;  // of tensors that do not lie in their file as their type asks
   std::vector<CheckpointTensor> tensors_;
   std::unordered_map<std::string, std::size_t> index_;
 };

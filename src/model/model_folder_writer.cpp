@@ -1,0 +1,214 @@
+#include "model/model_folder_writer.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <system_error>
+
+#include "base/atomic_file.h"
+#include "base/mapped_file.h"
+#include "model/json_file.h"
+#include "model/pooling_config.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;  // keys stand in the order in which they are written
+
+void write_json(const fs::path& path, const Json& value) { write_file(path, value.dump(2) + "\n"); }
+
+/// A folder beside the target that becomes it; gone when it does not.
+class PartialFolder {
+ public:
+  explicit PartialFolder(const fs::path& target) : target_(without_slash(target)) {
+    require_new_folder(target_);
+    std::error_code error;
+    if (target_.has_parent_path()) fs::create_directories(target_.parent_path(), error);
+    if (!error) {
+      path_ = target_;
+      path_ += fmt::format(".partial-{}", ::getpid());
+      fs::remove_all(path_, error);
+      fs::create_directory(path_, error);
+    }
+    if (error) throw UserError(fmt::format("{}: cannot be made: {}", target_.string(), error.message()));
+  }
+  ~PartialFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  PartialFolder(const PartialFolder&) = delete;
+  PartialFolder& operator=(const PartialFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  fs::path operator/(std::string_view name) const { return path_ / name; }
+
+  void commit() {
+    std::error_code error;
+    fs::rename(path_, target_, error);  // over an empty folder at most
+    if (error) throw MachineError(fmt::format("{}: cannot be made: {}", target_.string(), error.message()));
+    path_.clear();
+    sync_folder(target_.parent_path());
+  }
+
+ private:
+  static fs::path without_slash(const fs::path& target) {
+    return target.has_filename() ? target : target.parent_path();
+  }
+
+  fs::path target_;
+  fs::path path_;
+};
+
+void write_modules(const PartialFolder& folder, bool normalize) {
+  const auto module = [](int number, const char* path, const char* type) {
+    return Json{{"idx", number},
+                {"name", std::to_string(number)},
+                {"path", path},
+                {"type", fmt::format("sentence_transformers.models.{}", type)}};
+  };
+  Json modules = Json::array({module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling")});
+  if (normalize) modules.push_back(module(2, "2_Normalize", "Normalize"));
+  write_json(folder / "modules.json", modules);
+}
+
+Json special_token_ids(const Json& tokenizer) {
+  static constexpr std::array<std::array<std::string_view, 2>, 3> kTokens{
+      {{"bos_token_id", "<s>"}, {"eos_token_id", "</s>"}, {"pad_token_id", "<pad>"}}};
+  Json ids = Json::object();
+  for (const auto& [key, content] : kTokens) {
+    for (const Json& token : tokenizer.value("added_tokens", Json::array())) {
+      if (token.value("content", "") == content) ids[std::string(key)] = token.value("id", 0);
+    }
+  }
+  return ids;
+}
+
+Json fresh_config(const BloomConfig& config) {
+  return {{"architectures", {"BloomModel"}},
+          {"model_type", "bloom"},
+          {"hidden_size", config.hidden},
+          {"n_layer", config.layers},
+          {"n_head", config.heads},
+          {"vocab_size", config.vocabulary},
+          {"layer_norm_epsilon", std::stod(fmt::format("{}", config.layer_norm_eps))},
+          {"initializer_range", 0.02},
+          {"apply_residual_connection_post_layernorm", false},
+          {"hidden_dropout", 0.0},
+          {"attention_dropout", 0.0}};
+}
+
+Json parse_ordered(const fs::path& path) {
+  read_json(path);  // checks it, with a message that names the file
+  return Json::parse(MappedFile(path).text());
+}
+
+void write_config(const PartialFolder& folder, const BloomConfig& config, const fs::path& source_config,
+                  const Json& tokens, std::span<const TensorToWrite> tensors) {
+  Json json;
+  if (source_config.empty()) {
+    json = fresh_config(config);
+    json.update(tokens);
+  } else {
+    json = parse_ordered(source_config);
+    json["architectures"] = {"BloomModel"};
+  }
+  const bool has_f32 = std::any_of(tensors.begin(), tensors.end(), [](auto& t) { return t.type == DType::f32; });
+  if (has_f32) {
+    // Libraries load the weights in this type: the trained ones must not be rounded.
+    if (json.contains("dtype")) json["dtype"] = "float32";
+    if (json.contains("torch_dtype") || !json.contains("dtype")) json["torch_dtype"] = "float32";
+  }
+  write_json(folder / "config.json", json);
+}
+
+void carry_over(const fs::path& from, const fs::path& to) { write_file(to, MappedFile(from).text()); }
+
+/// The special tokens by their roles, for transformers; batches there need a token to pad with.
+Json special_tokens(const Json& tokenizer) {
+  static constexpr std::array<std::array<std::string_view, 2>, 4> kRoles{
+      {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}}};
+  Json roles = Json::object();
+  std::string first;
+  for (const Json& token : tokenizer.value("added_tokens", Json::array())) {
+    const std::string content = token.value("content", "");
+    if (first.empty()) first = content;
+    for (const auto& [role, usual] : kRoles) {
+      if (content == usual) roles[std::string(role)] = content;
+    }
+  }
+  if (!roles.contains("pad_token") && !first.empty()) roles["pad_token"] = roles.value("eos_token", first);
+  return roles;
+}
+
+/// tokenizer.json and the two files that transformers wants beside it.
+void write_tokenizer(const PartialFolder& folder, const ModelFolder& settings, const fs::path& tokenizer_json,
+                     const fs::path& source_folder, const Json& tokenizer) {
+  carry_over(tokenizer_json, folder / "tokenizer.json");
+  std::error_code none;
+  const Json roles = special_tokens(tokenizer);
+  if (const fs::path config = source_folder / "tokenizer_config.json"; fs::exists(config, none)) {
+    carry_over(config, folder / "tokenizer_config.json");
+  } else {
+    Json made{{"tokenizer_class", "PreTrainedTokenizerFast"},
+              {"model_max_length", settings.max_seq_length},
+              {"padding_side", "right"},
+              {"clean_up_tokenization_spaces", false}};
+    made.update(roles);
+    write_json(folder / "tokenizer_config.json", made);
+  }
+  if (const fs::path map = source_folder / "special_tokens_map.json"; fs::exists(map, none)) {
+    carry_over(map, folder / "special_tokens_map.json");
+  } else {
+    write_json(folder / "special_tokens_map.json", roles);
+  }
+}
+
+}  // namespace
+
+void require_new_folder(const fs::path& target) {
+  std::error_code none;
+  if (!fs::exists(fs::symlink_status(target, none))) return;
+  if (!fs::is_directory(target, none)) {
+    throw UserError(fmt::format("{}: exists and is no folder; choose another name", target.string()));
+  }
+  if (!fs::is_empty(target, none)) {
+    throw UserError(
+        fmt::format("{}: the folder exists and is not empty; choose another name or remove it", target.string()));
+  }
+}
+
+void write_model_folder(const ModelFolder& settings, const fs::path& source, const fs::path& target,
+                        std::span<const TensorToWrite> tensors) {
+  std::error_code none;
+  const bool whole_model = fs::is_directory(source, none);
+  const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
+  const Json tokenizer = parse_ordered(tokenizer_json);
+
+  PartialFolder folder(target);
+  fs::create_directory(folder / "1_Pooling");
+  if (settings.normalize) fs::create_directory(folder / "2_Normalize");
+  write_modules(folder, settings.normalize);
+  write_file(folder / "1_Pooling" / "config.json", pooling_config(settings.pooling, settings.config.hidden));
+  write_json(folder / "sentence_bert_config.json",
+             {{"max_seq_length", settings.max_seq_length}, {"do_lower_case", settings.lower_case}});
+  write_json(folder / "config_sentence_transformers.json", {{"__version__", {{"sentence_transformers", "2.2.2"}}},
+                                                            {"prompts", Json::object()},
+                                                            {"default_prompt_name", nullptr},
+                                                            {"similarity_fn_name", "cosine"}});
+  write_config(folder, settings.config, whole_model ? source / "config.json" : fs::path(), special_token_ids(tokenizer),
+               tensors);
+  write_tokenizer(folder, settings, tokenizer_json, whole_model ? source : fs::path(), tokenizer);
+  Json ours{{"version", 1}};
+  if (settings.brackets) ours["brackets"] = *settings.brackets;
+  write_json(folder / "sgpt_config.json", ours);
+  write_safetensors(folder / "model.safetensors", tensors);
+  folder.commit();
+}
+
+}  // namespace sgpt

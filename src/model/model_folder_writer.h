@@ -1,0 +1,23 @@
+// Writes a sentence-transformers folder that sentence-transformers 2.x to 6.x and sgpt load.
+#pragma once
+
+#include <filesystem>
+#include <span>
+
+#include "model/model_folder.h"
+#include "model/safetensors.h"
+
+namespace sgpt {
+
+/// Throws UserError when `target` exists and is anything but an empty folder: to be asked before long work begins.
+void require_new_folder(const std::filesystem::path& target);
+
+/// Writes everything into a folder beside `target` and renames it at the end: `target` is whole or not there.
+/// Of `settings` the configuration, pooling, normalize, lower_case, max_seq_length and brackets are written, not the
+/// paths. `source` is a folder whose config.json (with keys that sgpt does not know) and tokenizer files are carried
+/// over, or the tokenizer.json alone; what is missing is made. Tensor names come without "transformer.". Throws as
+/// require_new_folder does, UserError when the source is broken, MachineError when writing fails.
+void write_model_folder(const ModelFolder& settings, const std::filesystem::path& source,
+                        const std::filesystem::path& target, std::span<const TensorToWrite> tensors);
+
+}  // namespace sgpt
