@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <numeric>
 #include <random>
 #include <sstream>
 #include <string>
@@ -24,10 +23,10 @@ struct TinyModel {
   std::string pooling = "weightedmean";  ///< "cls", "max", "mean", "mean_sqrt_len", "weightedmean" or "lasttoken"
   bool modules = true;                   ///< false: a plain checkpoint, without modules.json and what it names
   bool normalize = false;                ///< a Normalize module at the end
-  std::string prefix;                    ///< before every tensor's name, such as "transformer."
+  std::string prefix = {};               ///< before every tensor's name, such as "transformer."
   std::uint32_t seed = 1;
   /// Called for each tensor before it is written, to break it.
-  std::function<void(std::string_view name, std::vector<float>& values)> change;
+  std::function<void(std::string_view name, std::vector<float>& values)> change = {};
 };
 
 /// The merges of the tiny tokenizer, in the byte alphabet's letters (Ġ is the space).
@@ -63,12 +62,13 @@ inline std::vector<std::string> byte_letters() {
 }
 
 inline std::string quoted(const std::string& token) {
-  std::string result = "\"";
+  std::string result(1, '"');
   for (const char c : token) {
     if (c == '"' || c == '\\') result += '\\';
     result += c;
   }
-  return result + "\"";
+  result += '"';
+  return result;
 }
 
 inline void write(const std::filesystem::path& file, std::string_view text) {
@@ -97,7 +97,8 @@ inline std::vector<Tensor> tensors(const TinyModel& model) {
   list.push_back({"word_embeddings.weight", {tiny_vocabulary(), d}, 0.0f, 1.0f});
   layer_norm("word_embeddings_layernorm");
   for (std::int64_t layer = 0; layer < model.layers; ++layer) {
-    const std::string h = "h." + std::to_string(layer) + ".";
+    std::string h = "h.";
+    h.append(std::to_string(layer)).append(".");
     layer_norm(h + "input_layernorm");
     linear(h + "self_attention.query_key_value", 3 * d, d);
     linear(h + "self_attention.dense", d, d);
@@ -142,24 +143,26 @@ inline void write_tiny_tokenizer(const std::filesystem::path& file) {
 
 inline void write_tiny_weights(const std::filesystem::path& file, const TinyModel& model) {
   std::mt19937 random(model.seed);
-  std::string header;
+  std::ostringstream json;
   std::string data;
   for (const tiny::Tensor& tensor : tiny::tensors(model)) {
-    const std::int64_t count =
-        std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1}, std::multiplies<>());
+    std::int64_t count = 1;
+    json << (data.empty() ? "{" : ",") << tiny::quoted(model.prefix + tensor.name) << R"(:{"dtype":"F32","shape":[)";
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+      json << (i ? "," : "") << tensor.shape[i];
+      count *= tensor.shape[i];
+    }
     std::vector<float> values(static_cast<std::size_t>(count));
     for (float& value : values) {
       value = tensor.centre + tensor.width * (static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f);
     }
     if (model.change) model.change(tensor.name, values);
-    std::string shape;
-    for (const std::int64_t size : tensor.shape) shape += (shape.empty() ? "" : ",") + std::to_string(size);
-    const std::size_t begin = data.size();
+    json << R"(],"data_offsets":[)" << data.size();
     data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-    header += (header.empty() ? "{" : ",") + tiny::quoted(model.prefix + tensor.name) + R"(:{"dtype":"F32","shape":[)" +
-              shape + R"(],"data_offsets":[)" + std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
+    json << "," << data.size() << "]}";
   }
-  header += "}";
+  json << "}";
+  std::string header = json.str();
   header.resize((header.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = header.size();  // little-endian, as every machine that sgpt runs on
   std::ofstream out(file, std::ios::binary);
@@ -177,8 +180,10 @@ inline std::filesystem::path write_tiny_model(const std::filesystem::path& folde
   tiny::write(folder / "config.json", config.str());
   write_tiny_weights(folder / "model.safetensors", model);
   write_tiny_tokenizer(folder / "tokenizer.json");
-  tiny::write(folder / "tokenizer_config.json", R"({"tokenizer_class":"BloomTokenizerFast","model_max_length":)" +
-                                                    std::to_string(model.max_seq_length) + "}");
+  std::ostringstream tokenizer;
+  tokenizer << R"({"tokenizer_class":"BloomTokenizerFast","pad_token":"<pad>","model_max_length":)"
+            << model.max_seq_length << "}";
+  tiny::write(folder / "tokenizer_config.json", tokenizer.str());
   if (!model.modules) return folder;
   std::string modules = R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},)"
                         R"({"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"})";
@@ -201,8 +206,9 @@ inline std::filesystem::path write_tiny_model(const std::filesystem::path& folde
   pooling << "}";
   std::filesystem::create_directories(folder / "1_Pooling");
   tiny::write(folder / "1_Pooling" / "config.json", pooling.str());
-  tiny::write(folder / "sentence_bert_config.json",
-              R"({"max_seq_length":)" + std::to_string(model.max_seq_length) + R"(,"do_lower_case":false})");
+  std::ostringstream length;
+  length << R"({"max_seq_length":)" << model.max_seq_length << R"(,"do_lower_case":false})";
+  tiny::write(folder / "sentence_bert_config.json", length.str());
   tiny::write(folder / "config_sentence_transformers.json", R"({"__version__":{"sentence_transformers":"2.1.0"}})");
   return folder;
 }

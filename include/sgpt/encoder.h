@@ -19,13 +19,13 @@ enum class TextKind { query, document };
 
 /// What is left unset is taken from the model folder.
 struct EncoderOptions {
-  std::optional<bool> brackets;                ///< special brackets (`--specb`)
-  std::vector<PoolingMode> pooling;            ///< empty: as the folder says
-  std::optional<bool> normalize;               ///< scale every embedding to length 1
-  std::optional<std::int64_t> max_seq_length;  ///< tokens a text, both brackets included
-  std::int64_t token_budget = 0;               ///< tokens computed at once; 0: chosen for speed on this machine
-  int threads = 0;                             ///< 0: all cores
-  std::string backend = "cpu";                 ///< "cpu" or "reference"
+  std::optional<bool> brackets = {};                ///< special brackets (`--specb`)
+  std::vector<PoolingMode> pooling = {};            ///< empty: as the folder says
+  std::optional<bool> normalize = {};               ///< scale every embedding to length 1
+  std::optional<std::int64_t> max_seq_length = {};  ///< tokens a text, both brackets included
+  std::int64_t token_budget = 0;                    ///< tokens computed at once; 0: chosen for speed on this machine
+  int threads = 0;                                  ///< 0: all cores
+  std::string backend = "cpu";                      ///< "cpu" or "reference"
 };
 
 /// One embedding a row: float32 [rows, dimension], row-major.
@@ -52,7 +52,7 @@ class Encoder {
   ~Encoder();
 
   /// Embeds texts (UTF-8) in the order given. A text without a single token yields a zero vector. Throws UserError on
-  /// invalid UTF-8, naming the text's place in `texts`.
+  /// invalid UTF-8, naming the text's place in `texts`, and when the model yields a number that is not finite.
   Embeddings encode(std::span<const std::string> texts, TextKind kind) const;
   Embeddings encode_queries(std::span<const std::string> texts) const { return encode(texts, TextKind::query); }
   Embeddings encode_documents(std::span<const std::string> texts) const { return encode(texts, TextKind::document); }
@@ -64,10 +64,12 @@ class Encoder {
   const EncoderOptions& options() const;  ///< with nothing left unset
   const std::filesystem::path& folder() const;
 
+  struct Parts;                ///< tokenizer, backend, model: for sgpt's own rooms (src/encode/encoder_parts.h)
+  const Parts& parts() const;  ///< valid as long as the encoder
+
  private:
-  struct Impl;
-  explicit Encoder(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Encoder(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace sgpt

@@ -1,5 +1,6 @@
 // BLOOM on a backend: its parameters, its forward pass, and the backward pass that goes with it.
-// (arXiv 2211.05100; names, layer order and numbers as in `transformers`. forward.cpp and backward.cpp hold the passes.)
+// (arXiv 2211.05100; names, layer order and numbers as in `transformers`. forward.cpp and backward.cpp hold the
+// passes.)
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,8 @@ struct ParameterInfo {
   std::vector<std::int64_t> shape() const;  ///< as in the checkpoint: vectors have one dimension
 };
 
-/// Every parameter of a BLOOM, in the order of the checkpoint: the one table that drives reading, writing, the optimiser
-/// and the tests.
+/// Every parameter of a BLOOM, in the order of the checkpoint: the one table that drives reading, writing, the
+/// optimiser and the tests.
 std::vector<ParameterInfo> bloom_parameters(const BloomConfig& config);
 
 /// Which parameters are trained, and which of these the weight decay applies to; asked by name.
@@ -50,14 +51,14 @@ struct Parameter {
 
 /// What one layer's backward pass needs of its forward pass.
 struct LayerActivations {
-  Matrix x;            // [T,d]  the residual stream before input_layernorm
-  Matrix x_stats;      // [T,2]
-  Matrix qkv;          // [T,3d]
-  Matrix log_sums;     // [T,H]
-  Matrix attended;     // [T,d]  the attention's output; only where the matrix that follows is trained
-  Matrix middle;       // [T,d]  the residual stream before post_attention_layernorm
-  Matrix middle_stats; // [T,2]
-  Matrix before_gelu;  // [T,4d]
+  Matrix x;             // [T,d]  the residual stream before input_layernorm
+  Matrix x_stats;       // [T,2]
+  Matrix qkv;           // [T,3d]
+  Matrix log_sums;      // [T,H]
+  Matrix attended;      // [T,d]  the attention's output; only where the matrix that follows is trained
+  Matrix middle;        // [T,d]  the residual stream before post_attention_layernorm
+  Matrix middle_stats;  // [T,2]
+  Matrix before_gelu;   // [T,4d]
 };
 
 /// What backward needs of forward: 9·d numbers a token and layer when only biases are trained. Views into an arena.
@@ -65,15 +66,16 @@ struct Activations {
   Matrix embedded;        // [T,d]  rows of the embedding, before its LayerNorm
   Matrix embedded_stats;  // [T,2]
   std::vector<LayerActivations> layers;
-  Matrix last;            // [T,d]  before ln_f
-  Matrix last_stats;      // [T,2]
-  Matrix hidden;          // [T,d]  after ln_f
+  Matrix last;        // [T,d]  before ln_f
+  Matrix last_stats;  // [T,2]
+  Matrix hidden;      // [T,d]  after ln_f
 };
 
 class Bloom {
  public:
-  /// Reads the parameters; frozen matrices are packed from the checkpoint's own type. The backend must outlive the model.
-  /// Throws UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an infinity.
+  /// Reads the parameters; frozen matrices are packed from the checkpoint's own type. The backend must outlive the
+  /// model. Throws UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an
+  /// infinity.
   Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which = {});
 
   const BloomConfig& config() const { return config_; }
@@ -102,11 +104,46 @@ class Bloom {
   std::size_t bytes() const;
 
  private:
-  struct Layer;  // indices of a layer's parameters, by member
+  /// A LayerNorm's or Linear's two parameters.
+  struct Pair {
+    const Parameter& weight;
+    const Parameter& bias;
+  };
+  /// One layer's parameters, in the order in which they are used.
+  struct Layer {
+    Pair input_norm;
+    Pair query_key_value;
+    Pair dense;
+    Pair post_norm;
+    Pair widen;   // mlp.dense_h_to_4h
+    Pair narrow;  // mlp.dense_4h_to_h
+  };
+  Pair pair(std::size_t index) const { return {parameters_[index], parameters_[index + 1]}; }
+  Pair embedding_norm() const { return pair(1); }
+  Pair final_norm() const { return pair(parameters_.size() - 2); }
+  Layer layer(std::size_t index) const;
+
+  void lay_out_trained(const TrainedParameters& which);
+  void load(const Checkpoint& checkpoint);
+  /// Whether backward has anything to do for parameters used before this one.
+  bool trained_before(const Parameter& parameter) const {
+    return first_trained_ < static_cast<std::size_t>(&parameter - parameters_.data());
+  }
+
+  Matrix run(const PackedTexts& texts, Arena& arena, Activations* kept) const;
+  void run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x,
+                     LayerActivations* kept) const;
+  void run_mlp(const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept) const;
+  bool mlp_backward(const Layer& layer, const LayerActivations& kept, Matrix dx, Arena& arena);
+  bool attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, Matrix dx,
+                          Arena& arena);
+  void norm_backward(const Pair& norm, ConstMatrix x, ConstMatrix stats, ConstMatrix dy, Matrix dx);
+  void linear_parameters_backward(const Pair& linear, ConstMatrix dy, const std::function<ConstMatrix()>& input);
 
   Backend& backend_;
   BloomConfig config_;
-  std::vector<Parameter> parameters_;
+  std::vector<Parameter> parameters_;  // in the order in which the forward pass uses them
+  std::size_t first_trained_;          // the lowest trained parameter; parameters_.size() when all are frozen
   std::vector<Buffer> buffers_;
   Matrix slopes_;  // [1,H]
   Matrix trained_values_;

@@ -1,0 +1,71 @@
+// sgpt encode: a file of texts to a NumPy file of embeddings.
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "cli/command.h"
+#include "cli/encoder_options.h"
+#include "encode/encode_file.h"
+
+namespace sgpt::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  EncodeFileJob job;
+  bool query = false;
+  EncoderOptions encoder;
+};
+
+void run(Options& options) {
+  options.job.kind = options.query ? TextKind::query : TextKind::document;
+  const Encoder encoder = Encoder::load(options.model, options.encoder);
+  std::int64_t rows = 0;
+  {
+    Progress progress("encoding", "texts", count_texts(options.job.input));
+    options.job.on_rows = [&](std::int64_t done) { progress.update(done); };
+    rows = encode_file(encoder, options.job);
+  }
+  log::info(fmt::format("{}: {} embeddings of {} numbers", options.job.output.string(), rows, encoder.dimension()));
+}
+
+}  // namespace
+
+void add_encode(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "encode",
+      "Turns texts into embeddings: a NumPy file with one row of float32 a text, in the order of the input.\n"
+      "A run that was stopped continues where it was when the same command is given again.");
+  command->add_option("--model", options->model, "Folder of the model")->required()->type_name("DIR");
+  command
+      ->add_option(
+          "--input", options->job.input,
+          "Texts: a file whose name ends in .jsonl, or that begins with '{', holds one JSON object a line with\n"
+          "\"text\" and, as in BEIR's corpora, maybe \"title\"; any other file holds one text a line. - is stdin")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--output", options->job.output, "Where the embeddings go, such as out.npy")
+      ->required()
+      ->type_name("FILE.npy");
+  auto* kind = command->add_option_group("kind", "What the texts are; brackets depend on it");
+  kind->add_flag_callback(
+      "--query", [options] { options->query = true; }, "The texts are queries");
+  kind->add_flag_callback(
+      "--document", [options] { options->query = false; }, "The texts are documents to be found");
+  kind->require_option(1);
+  const std::map<std::string, TextFormat> formats{
+      {"auto", TextFormat::automatic}, {"jsonl", TextFormat::json_lines}, {"lines", TextFormat::lines}};
+  command->add_option("--format", options->job.format, "How to read the input, where its name does not tell")
+      ->transform(CLI::CheckedTransformer(formats))
+      ->type_name("auto|jsonl|lines")
+      ->default_str("auto");
+  add_encoder_options(*command, options->encoder);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace sgpt::cli

@@ -1,0 +1,151 @@
+// The journal is a JSON object {"job": {what was asked for}, "rows": N}, written after the rows that it counts are on
+// the disk. Rows after them, of a chunk that was cut off, are cut away and computed again.
+#include "encode/encode_file.h"
+
+#include <chrono>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "base/log.h"
+#include "encode/model_identity.h"
+#include "encode/npy.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+using Json = nlohmann::json;
+
+// A chunk is what is computed between two entries of the journal. It grows and shrinks so that a killed run loses
+// little and a fast one is not held up by flushing.
+constexpr std::size_t kSmallestChunk = 32;
+constexpr std::size_t kFirstChunk = 128;
+constexpr std::size_t kLargestChunk = 8192;
+constexpr std::size_t kChunkBytes = std::size_t{64} << 20;
+constexpr double kShortSeconds = 5;
+constexpr double kLongSeconds = 30;
+
+std::filesystem::path beside(const std::filesystem::path& file, const char* suffix) {
+  std::filesystem::path result = file;
+  result += suffix;
+  return result;
+}
+
+bool can_continue(const EncodeFileJob& job) {
+  std::error_code none;
+  return std::filesystem::is_regular_file(job.input, none);
+}
+
+/// Everything that the rows depend on. Threads and token budget are not among it: they change no bit.
+Json describe(const Encoder& encoder, const EncodeFileJob& job) {
+  std::error_code none;
+  return {{"model", model_identity(encoder)},
+          {"options", embedding_options(encoder)},
+          {"kind", job.kind == TextKind::query ? "query" : "document"},
+          {"format", static_cast<int>(job.format)},
+          {"input", fmt::format("{}:{}:{}", std::filesystem::weakly_canonical(job.input, none).string(),
+                                std::filesystem::file_size(job.input, none),
+                                std::filesystem::last_write_time(job.input, none).time_since_epoch().count())}};
+}
+
+/// How many rows of an earlier run can be kept; says why when there was one and none can.
+std::int64_t rows_to_keep(const std::filesystem::path& journal, const Json& job, std::int64_t rows_there) {
+  std::ifstream in(journal, std::ios::binary);
+  if (!in) return 0;
+  const Json found = Json::parse(in, nullptr, false);
+  if (!found.is_object() || !found.contains("rows") || !found["rows"].is_number_integer() || !found.contains("job") ||
+      !found["job"].is_object()) {
+    log::warning(fmt::format("{}: not readable, so the encoding starts over", journal.string()));
+    return 0;
+  }
+  std::vector<std::string> changed;
+  for (const auto& [key, value] : job.items()) {
+    if (found["job"].value(key, Json()) != value) changed.push_back(key);
+  }
+  if (!changed.empty()) {
+    log::info(fmt::format("{}: an unfinished run is there, but its {} changed since: the encoding starts over",
+                          journal.string(), fmt::join(changed, ", ")));
+    return 0;
+  }
+  const auto rows = found["rows"].get<std::int64_t>();
+  if (rows < 0 || rows > rows_there) {
+    log::warning(fmt::format("{}: {} rows were written, but only {} are there: the encoding starts over",
+                             journal.string(), rows, rows_there));
+    return 0;
+  }
+  if (rows > 0) log::info(fmt::format("continuing an unfinished run after {} texts", rows));
+  return rows;
+}
+
+bool read_chunk(TextSource& source, std::size_t size, std::vector<std::string>& texts) {
+  texts.clear();
+  std::size_t bytes = 0;
+  std::string text;
+  while (texts.size() < size && bytes < kChunkBytes && source.next(text)) {
+    bytes += text.size();
+    texts.push_back(std::move(text));
+  }
+  return !texts.empty();
+}
+
+}  // namespace
+
+std::int64_t encode_file(const Encoder& encoder, const EncodeFileJob& job) {
+  std::error_code none;
+  if (std::filesystem::is_directory(job.output, none)) {
+    throw UserError(fmt::format("{}: this is a folder, the output must be a file", job.output.string()));
+  }
+  TextSource source(job.input, job.format);
+  const std::filesystem::path journal = beside(job.output, ".progress");
+  NpyRows rows(beside(job.output, ".partial"), encoder.dimension());
+  const bool journaled = can_continue(job);
+  const Json description = journaled ? describe(encoder, job) : Json();
+  rows.truncate(journaled ? rows_to_keep(journal, description, rows.rows()) : 0);
+
+  std::string text;
+  for (std::int64_t skipped = 0; skipped < rows.rows(); ++skipped) {
+    if (!source.next(text))
+      throw UserError(fmt::format("{}: the file became shorter while it was read", job.input.string()));
+  }
+  job.on_rows(rows.rows());
+  std::vector<std::string> texts;
+  std::size_t chunk = kFirstChunk;
+  while (read_chunk(source, chunk, texts)) {
+    const auto start = std::chrono::steady_clock::now();
+    rows.append(encoder.encode(texts, job.kind).values);
+    if (journaled) {
+      rows.flush();
+      write_file(journal, Json{{"job", description}, {"rows", rows.rows()}}.dump());
+    }
+    job.on_rows(rows.rows());
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (seconds < kShortSeconds) chunk = std::min(chunk * 2, kLargestChunk);
+    if (seconds > kLongSeconds) chunk = std::max(chunk / 2, kSmallestChunk);
+  }
+  rows.finish(job.output);
+  std::filesystem::remove(journal, none);
+  return rows.rows();
+}
+
+std::int64_t count_texts(const std::filesystem::path& input) {
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(input, none)) return 0;
+  std::ifstream in(input, std::ios::binary);
+  std::vector<char> block(std::size_t{1} << 20);
+  std::int64_t lines = 0;
+  char last = '\n';
+  while (in.read(block.data(), static_cast<std::streamsize>(block.size())), in.gcount() > 0) {
+    const auto end = block.begin() + in.gcount();
+    lines += std::count(block.begin(), end, '\n');
+    last = *(end - 1);
+  }
+  return lines + (last != '\n' ? 1 : 0);
+}
+
+}  // namespace sgpt

@@ -1,0 +1,128 @@
+#include "sgpt/encoder.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/threads.h"
+#include "encode/batching.h"
+#include "encode/encoder_parts.h"
+#include "model/finite.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+// Enough rows for matrix products at full speed, few enough that activations stay near the caches.
+constexpr std::int64_t kTokenBudget = 2048;
+
+/// The options with nothing left unset but what TextPreparation decides.
+EncoderOptions settle(EncoderOptions options, const ModelFolder& folder) {
+  if (options.token_budget < 0) {
+    throw UserError(fmt::format("the token budget is {}, but must be positive", options.token_budget));
+  }
+  if (options.token_budget == 0) options.token_budget = kTokenBudget;
+  if (options.threads < 0)
+    throw UserError(fmt::format("the number of threads is {}, but must be positive", options.threads));
+  if (options.pooling.empty()) options.pooling = folder.pooling;
+  std::sort(options.pooling.begin(), options.pooling.end());
+  options.pooling.erase(std::unique(options.pooling.begin(), options.pooling.end()), options.pooling.end());
+  options.normalize = options.normalize.value_or(folder.normalize);
+  return options;
+}
+
+}  // namespace
+
+std::unique_ptr<Arena> ArenaPool::take() {
+  const std::lock_guard lock(mutex_);
+  if (free_.empty()) return std::make_unique<Arena>(memory_);
+  std::unique_ptr<Arena> arena = std::move(free_.back());
+  free_.pop_back();
+  return arena;
+}
+
+void ArenaPool::give_back(std::unique_ptr<Arena> arena) noexcept {
+  arena->release({});
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(arena));
+}
+
+Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted)
+    : folder(read_model_folder(model_folder)),
+      options(settle(wanted, folder)),
+      preparation(Tokenizer::load(folder.tokenizer_file()), folder, {wanted.brackets, wanted.max_seq_length}),
+      backend(make_backend(options.backend)),
+      checkpoint(Checkpoint::open(folder.transformer)),
+      model(*backend, checkpoint, folder.config),
+      arenas(backend->memory()) {
+  options.brackets = preparation.brackets();
+  options.max_seq_length = preparation.max_seq_length();
+}
+
+void Encoder::Parts::embed(const TokenBatch& batch, Arena& arena, Matrix e) const {
+  const Arena::Scope scope(arena);
+  const PackedTexts texts = backend->place(batch, arena);
+  const Matrix pooled = arena.take(batch.texts(), dimension());
+  const Matrix hidden = model.forward(texts, arena);
+  backend->pool(texts, hidden, options.pooling, pooled);
+  if (*options.normalize) backend->normalize_rows(pooled, pooled, {});
+  backend->download(pooled, e);
+}
+
+Encoder Encoder::load(const std::filesystem::path& model_folder, const EncoderOptions& options) {
+  const ThreadScope threads(options.threads);
+  return Encoder(std::make_unique<Parts>(model_folder, options));
+}
+
+Encoder::Encoder(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Encoder::Encoder(Encoder&&) noexcept = default;
+Encoder& Encoder::operator=(Encoder&&) noexcept = default;
+Encoder::~Encoder() = default;
+
+Embeddings Encoder::encode(std::span<const std::string> texts, TextKind kind) const {
+  const ThreadScope threads(parts_->options.threads);
+  const std::vector<TokenIds> ids = parts_->preparation.ids(texts, kind);
+  const std::int64_t d = dimension();
+  Embeddings result;
+  result.rows = static_cast<std::int64_t>(texts.size());
+  result.dimension = d;
+  result.values.resize(texts.size() * static_cast<std::size_t>(d));
+
+  const auto empty = std::find_if(ids.begin(), ids.end(), [](const TokenIds& text) { return text.empty(); });
+  if (empty != ids.end() && !parts_->warned_of_empty_texts.exchange(true)) {
+    log::warning(fmt::format("text {} of {} has no token: such texts get a vector of zeros", empty - ids.begin() + 1,
+                             texts.size()));
+  }
+
+  ArenaPool::Lease arena(parts_->arenas);
+  std::vector<float> rows;
+  for (const std::vector<std::size_t>& places : plan_batches(ids, parts_->options.token_budget)) {
+    const auto count = static_cast<std::int64_t>(places.size());
+    rows.resize(places.size() * static_cast<std::size_t>(d));
+    const Matrix e(rows.data(), count, d);
+    parts_->embed(pack_texts(ids, places), *arena, e);
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::size_t place = places[static_cast<std::size_t>(b)];
+      if (!all_finite(e.slice(b, 1))) {
+        throw UserError(
+            fmt::format("{}: the embedding of text {} of {} is not finite: the model's weights are too large or "
+                        "broken",
+                        folder().string(), place + 1, texts.size()));
+      }
+      std::copy_n(e.f32_row(b), d, result.values.begin() + static_cast<std::ptrdiff_t>(place) * d);
+    }
+  }
+  return result;
+}
+
+std::vector<std::int32_t> Encoder::tokenize(const std::string& text, TextKind kind) const {
+  return parts_->preparation.ids(text, kind);
+}
+
+std::int64_t Encoder::dimension() const { return parts_->dimension(); }
+const EncoderOptions& Encoder::options() const { return parts_->options; }
+const std::filesystem::path& Encoder::folder() const { return parts_->folder.path; }
+const Encoder::Parts& Encoder::parts() const { return *parts_; }
+
+}  // namespace sgpt

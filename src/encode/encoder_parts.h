@@ -1,0 +1,65 @@
+// What an Encoder is made of, for those who work with its parts: benchmarks and tests.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "backend/backend.h"
+#include "encode/text_preparation.h"
+#include "model/bloom.h"
+#include "model/checkpoint.h"
+#include "model/model_folder.h"
+#include "sgpt/encoder.h"
+#include "tensor/arena.h"
+
+namespace sgpt {
+
+/// Memory for activations, one arena a concurrent caller, kept for the next one.
+class ArenaPool {
+ public:
+  explicit ArenaPool(Memory& memory) : memory_(memory) {}
+
+  /// An arena that goes back to the pool, empty, at the end of its life.
+  class Lease {
+   public:
+    explicit Lease(ArenaPool& pool) : pool_(pool), arena_(pool.take()) {}
+    ~Lease() { pool_.give_back(std::move(arena_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Arena& operator*() { return *arena_; }
+
+   private:
+    ArenaPool& pool_;
+    std::unique_ptr<Arena> arena_;
+  };
+
+ private:
+  std::unique_ptr<Arena> take();
+  void give_back(std::unique_ptr<Arena> arena) noexcept;
+
+  Memory& memory_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Arena>> free_;
+};
+
+/// Everything is immutable after loading but the pool, which has a lock of its own.
+struct Encoder::Parts {
+  Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted);
+
+  ModelFolder folder;
+  EncoderOptions options;  // with nothing left unset
+  TextPreparation preparation;
+  std::unique_ptr<Backend> backend;
+  Checkpoint checkpoint;
+  Bloom model;
+  mutable ArenaPool arenas;
+  mutable std::atomic<bool> warned_of_empty_texts = false;
+
+  std::int64_t dimension() const { return folder.config.hidden * static_cast<std::int64_t>(options.pooling.size()); }
+  /// Embeddings of one packed batch, from host to host: e[B, dimension()].
+  void embed(const TokenBatch& batch, Arena& arena, Matrix e) const;
+};
+
+}  // namespace sgpt

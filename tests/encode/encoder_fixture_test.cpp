@@ -1,0 +1,143 @@
+// Embeddings and hidden states against those of `transformers`, for every model among the fixtures.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "base/mapped_file.h"
+#include "encode/encoder_parts.h"
+#include "fixtures.h"
+#include "model/safetensors.h"
+#include "sgpt/encoder.h"
+
+namespace sgpt {
+namespace {
+
+constexpr float kTolerance = 2e-5f;  // of the largest expected value
+
+struct Case {
+  std::string text;
+  TextKind kind;
+  std::vector<std::int32_t> ids;
+};
+
+std::vector<Case> read_cases(const std::filesystem::path& folder) {
+  std::vector<Case> cases;
+  std::ifstream in(folder / "encode_cases.json");
+  for (const auto& entry : nlohmann::json::parse(in)) {
+    cases.push_back(
+        {entry.at("text"), entry.at("is_query").get<bool>() ? TextKind::query : TextKind::document, entry.at("ids")});
+  }
+  return cases;
+}
+
+using Expected = std::map<std::string, std::vector<float>>;
+
+Expected read_expected(const MappedFile& file) {
+  Expected expected;
+  for (const CheckpointTensor& tensor : read_safetensors(file)) {
+    EXPECT_EQ(tensor.type, DType::f32);
+    std::vector<float> values(tensor.bytes.size() / sizeof(float));
+    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+    expected[tensor.name] = std::move(values);
+  }
+  return expected;
+}
+
+void expect_close(std::span<const float> found, const std::vector<float>& expected, const std::string& what) {
+  ASSERT_EQ(found.size(), expected.size()) << what;
+  float largest = 0;
+  float error = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    error = std::max(error, std::abs(found[i] - expected[i]));
+  }
+  EXPECT_LE(error, kTolerance * largest) << what;
+}
+
+class EncoderFixture : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    for (const auto& folder : testing::fixture_folders("models")) {
+      if (exists(folder / "encode_cases.json")) folders_.push_back(folder);
+    }
+    if (folders_.empty()) GTEST_SKIP() << "there are no model fixtures in " << testing::fixtures();
+  }
+  std::vector<std::filesystem::path> folders_;
+};
+INSTANTIATE_TEST_SUITE_P(Backends, EncoderFixture, ::testing::Values("reference", "cpu"));
+
+TEST_P(EncoderFixture, IdsAreEqual) {
+  for (const auto& folder : folders_) {
+    const Encoder encoder = Encoder::load(folder, {.brackets = true, .backend = GetParam()});
+    for (const Case& c : read_cases(folder))
+      EXPECT_EQ(encoder.tokenize(c.text, c.kind), c.ids) << folder << ": " << c.text;
+  }
+}
+
+TEST_P(EncoderFixture, EmbeddingsOfEveryPoolingModeAgree) {
+  for (const auto& folder : folders_) {
+    const std::vector<Case> cases = read_cases(folder);
+    const MappedFile file(folder / "encode_expected.safetensors");
+    const Expected expected = read_expected(file);
+    std::size_t compared = 0;
+    for (const std::string name : {"cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"}) {
+      const Encoder encoder =
+          Encoder::load(folder, {.brackets = true, .pooling = {*pooling_mode_from(name)}, .backend = GetParam()});
+      for (std::size_t i = 0; i < cases.size(); ++i) {
+        const auto found = expected.find(std::to_string(i) + "." + name);
+        if (found == expected.end()) continue;
+        const Embeddings e = encoder.encode(std::vector{cases[i].text}, cases[i].kind);
+        expect_close(e.values, found->second, folder.string() + ": " + found->first);
+        ++compared;
+      }
+    }
+    EXPECT_GE(compared, cases.size()) << folder;
+  }
+}
+
+TEST_P(EncoderFixture, AllTextsTogetherAgree) {
+  for (const auto& folder : folders_) {
+    const std::vector<Case> cases = read_cases(folder);
+    const MappedFile file(folder / "encode_expected.safetensors");
+    const Expected expected = read_expected(file);
+    const Encoder encoder = Encoder::load(folder, {.brackets = true, .backend = GetParam()});
+    const std::string mode(name_of(encoder.options().pooling.at(0)));
+    std::vector<std::string> texts;
+    for (const Case& c : cases) texts.push_back(c.text);
+    for (const TextKind kind : {TextKind::query, TextKind::document}) {
+      const Embeddings e = encoder.encode(texts, kind);
+      for (std::size_t i = 0; i < cases.size(); ++i) {
+        const auto found = expected.find(std::to_string(i) + "." + mode);
+        if (cases[i].kind != kind || found == expected.end()) continue;
+        expect_close(e.row(static_cast<std::int64_t>(i)), found->second, folder.string() + ": " + found->first);
+      }
+    }
+  }
+}
+
+TEST_P(EncoderFixture, LastHiddenStatesAgree) {
+  const std::string suffix = ".last_hidden_state";
+  for (const auto& folder : folders_) {
+    const std::vector<Case> cases = read_cases(folder);
+    const MappedFile file(folder / "encode_expected.safetensors");
+    const Encoder encoder = Encoder::load(folder, {.brackets = true, .backend = GetParam()});
+    const Encoder::Parts& parts = encoder.parts();
+    for (const auto& [name, values] : read_expected(file)) {
+      if (!name.ends_with(suffix)) continue;
+      Arena arena(parts.backend->memory());
+      TokenBatch batch;
+      batch.add(cases.at(std::stoul(name)).ids);
+      const Matrix hidden = parts.model.forward(parts.backend->place(batch, arena), arena);
+      expect_close({hidden.f32(), static_cast<std::size_t>(hidden.size())}, values, folder.string() + ": " + name);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sgpt

@@ -1,0 +1,294 @@
+// BLOOM on tiny random models: the table of parameters, loading, the forward pass of one backend against the other, and
+// the backward pass against finite differences.
+#include "model/bloom.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "model/model_folder.h"
+#include "sgpt/error.h"
+#include "temp_folder.h"
+#include "tiny_model.h"
+
+namespace sgpt {
+namespace {
+
+using testing::TempFolder;
+using testing::TinyModel;
+using testing::write_tiny_model;
+
+TrainedParameters all_of_them() {
+  return {[](std::string_view) { return true; }, [](std::string_view name) { return name.find("bias") == name.npos; }};
+}
+
+TrainedParameters only(std::string wanted) {
+  return {[wanted](std::string_view name) { return name == wanted; }, [](std::string_view) { return false; }};
+}
+
+/// A model with its backend and checkpoint, and a batch of four texts, one of them empty.
+struct Model {
+  Model(const std::filesystem::path& folder, const char* backend_name, const TrainedParameters& which = {})
+      : backend(make_backend(backend_name)),
+        checkpoint(Checkpoint::open(folder)),
+        model(*backend, checkpoint, read_model_folder(folder).config, which),
+        arena(backend->memory()) {
+    std::mt19937 random(7);
+    for (const std::size_t length : {5, 0, 1, 9}) {
+      std::vector<std::int32_t> text(length);
+      for (auto& id : text) id = static_cast<std::int32_t>(random() % static_cast<unsigned>(model.config().vocabulary));
+      batch.add(text);
+    }
+  }
+
+  std::vector<float> hidden() {
+    const Arena::Scope scope(arena);
+    const PackedTexts texts = backend->place(batch, arena);
+    const Matrix h = model.forward(texts, arena);
+    return {h.f32(), h.f32() + h.size()};
+  }
+
+  std::vector<float> weights_of_loss() const {
+    std::mt19937 random(11);
+    std::vector<float> weights(static_cast<std::size_t>(batch.texts() * model.config().hidden));
+    for (float& weight : weights) weight = static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f;
+    return weights;
+  }
+
+  /// The loss is a weighted sum of the embeddings' numbers.
+  double loss() {
+    const Arena::Scope scope(arena);
+    const PackedTexts texts = backend->place(batch, arena);
+    const Matrix h = model.forward(texts, arena);
+    const Matrix e = arena.take(batch.texts(), model.config().hidden);
+    backend->pool(texts, h, pooling, e);
+    const std::vector<float> weights = weights_of_loss();
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) sum += static_cast<double>(weights[i]) * e.f32()[i];
+    return sum;
+  }
+
+  /// Gradients of the loss, added to the model's.
+  void backward() {
+    const Arena::Scope scope(arena);
+    const PackedTexts texts = backend->place(batch, arena);
+    Activations kept;
+    const Matrix h = model.forward(texts, arena, kept);
+    std::vector<float> weights = weights_of_loss();
+    const Matrix dh = arena.take(h.rows, h.cols);
+    backend->pool_backward(texts, h, pooling, Matrix(weights.data(), batch.texts(), model.config().hidden), dh);
+    model.backward(texts, kept, dh, arena);
+  }
+
+  std::vector<PoolingMode> pooling{PoolingMode::weightedmean};
+  std::unique_ptr<Backend> backend;
+  Checkpoint checkpoint;
+  Bloom model;
+  Arena arena;
+  TokenBatch batch;
+};
+
+std::vector<float> values(ConstMatrix m) { return {m.f32(), m.f32() + m.size()}; }
+
+float largest(const std::vector<float>& values) {
+  float result = 0;
+  for (const float value : values) result = std::max(result, std::abs(value));
+  return result;
+}
+
+float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  float result = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) result = std::max(result, std::abs(a[i] - b[i]));
+  return result;
+}
+
+TEST(BloomParameters, AreNamedAndShapedAsInTheCheckpoint) {
+  const TinyModel tiny{.hidden = 24, .layers = 3, .heads = 3};
+  const auto table = bloom_parameters({24, 3, 3, testing::tiny_vocabulary()});
+  const auto expected = testing::tiny::tensors(tiny);
+  ASSERT_EQ(table.size(), expected.size());
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    EXPECT_EQ(table[i].name, expected[i].name);
+    EXPECT_EQ(table[i].shape(), expected[i].shape);
+  }
+}
+
+TEST(AlibiSlopes, HalveForEightHeads) {
+  EXPECT_THAT(alibi_slopes(8),
+              ::testing::ElementsAre(0.5f, 0.25f, 0.125f, 0.0625f, 0x1p-5f, 0x1p-6f, 0x1p-7f, 0x1p-8f));
+}
+
+TEST(AlibiSlopes, TakeEverySecondOfTheNextPowerWhenHeadsAreNoPowerOfTwo) {
+  EXPECT_THAT(alibi_slopes(6),
+              ::testing::Pointwise(::testing::FloatEq(), {0.25f, 0.0625f, 0.015625f, 0.00390625f, 0.5f, 0.125f}));
+  EXPECT_THAT(alibi_slopes(1), ::testing::ElementsAre(0x1p-8f));
+  EXPECT_EQ(alibi_slopes(112).size(), 112u);
+}
+
+class BloomOnEachBackend : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Backends, BloomOnEachBackend, ::testing::Values("reference", "cpu"));
+
+TEST_P(BloomOnEachBackend, KeepingActivationsChangesNoBit) {
+  const TempFolder folder;
+  Model setup(write_tiny_model(folder.path()), GetParam(), all_of_them());
+  const std::vector<float> plain = setup.hidden();
+  const PackedTexts texts = setup.backend->place(setup.batch, setup.arena);
+  Activations kept;
+  EXPECT_EQ(values(setup.model.forward(texts, setup.arena, kept)), plain);
+  EXPECT_EQ(values(kept.hidden), plain);
+}
+
+// The directional derivative of the loss along a direction, by finite differences of the trained values.
+double derivative(Model& setup, const Parameter& parameter, const std::vector<float>& direction, float step) {
+  const std::vector<float> before = values(parameter.value);
+  const auto loss_at = [&](float distance) {
+    for (std::size_t i = 0; i < before.size(); ++i) parameter.value.f32()[i] = before[i] + distance * direction[i];
+    setup.model.values_changed();
+    return setup.loss();
+  };
+  const double difference = loss_at(step) - loss_at(-step);
+  std::copy(before.begin(), before.end(), parameter.value.f32());
+  setup.model.values_changed();
+  return difference / (2.0 * static_cast<double>(step));
+}
+
+TEST_P(BloomOnEachBackend, GradientsAgreeWithFiniteDifferences) {
+  const TempFolder folder;
+  Model setup(write_tiny_model(folder.path(), {.hidden = 24, .layers = 2, .heads = 3}), GetParam(), all_of_them());
+  for (const PoolingMode mode : {PoolingMode::weightedmean, PoolingMode::lasttoken}) {
+    setup.pooling = {mode};
+    setup.model.zero_gradients();
+    setup.backward();
+    std::mt19937 random(3);
+    for (const Parameter& parameter : setup.model.parameters()) {
+      const std::vector<float> gradient = values(parameter.gradient);
+      // Along the gradient itself, and along a random direction that mixes all of its numbers.
+      std::vector<float> along = gradient;
+      std::vector<float> across(gradient.size());
+      for (std::size_t i = 0; i < across.size(); ++i) across[i] = (random() & 1 ? 1.0f : -1.0f) * gradient[i];
+      double length = 0;
+      for (const float g : gradient) length += static_cast<double>(g) * g;
+      length = std::sqrt(length);
+      ASSERT_GT(length, 0) << parameter.info.name << " does not matter in this model";
+      for (std::vector<float>* direction : {&along, &across}) {
+        double expected = 0;
+        for (std::size_t i = 0; i < gradient.size(); ++i) {
+          (*direction)[i] /= static_cast<float>(length);
+          expected += static_cast<double>(gradient[i]) * (*direction)[i];
+        }
+        EXPECT_NEAR(derivative(setup, parameter, *direction, 4e-3f), expected, 3e-3 * length) << parameter.info.name;
+      }
+    }
+  }
+}
+
+TEST_P(BloomOnEachBackend, AParameterTrainedAloneGetsTheGradientItGetsAmongAll) {
+  const TempFolder folder;
+  write_tiny_model(folder.path());
+  Model all(folder.path(), GetParam(), all_of_them());
+  all.backward();
+  for (const Parameter& parameter : all.model.parameters()) {
+    Model one(folder.path(), GetParam(), only(parameter.info.name));
+    one.backward();
+    EXPECT_EQ(one.model.trained_gradients().size(), parameter.gradient.size());
+    EXPECT_EQ(values(one.model.trained_gradients()), values(parameter.gradient)) << parameter.info.name;
+  }
+}
+
+TEST_P(BloomOnEachBackend, GradientsOfTwoBatchesAddUp) {
+  const TempFolder folder;
+  Model setup(write_tiny_model(folder.path()), GetParam(), all_of_them());
+  setup.backward();
+  std::vector<float> twice = values(setup.model.trained_gradients());
+  for (float& g : twice) g *= 2;
+  setup.backward();
+  EXPECT_LE(largest_difference(values(setup.model.trained_gradients()), twice), 1e-5f * largest(twice));
+  setup.model.zero_gradients();
+  EXPECT_EQ(largest(values(setup.model.trained_gradients())), 0);
+}
+
+TEST_P(BloomOnEachBackend, ABatchWithoutTokensIsLegal) {
+  const TempFolder folder;
+  Model setup(write_tiny_model(folder.path()), GetParam(), all_of_them());
+  setup.batch = TokenBatch();
+  setup.batch.add({});
+  EXPECT_EQ(setup.loss(), 0);
+  setup.backward();
+  EXPECT_EQ(largest(values(setup.model.trained_gradients())), 0);
+}
+
+TEST(Bloom, BackendsAgreeOnHiddenStates) {
+  for (const TinyModel& tiny : {TinyModel{}, TinyModel{.hidden = 60, .layers = 3, .heads = 6}}) {
+    const TempFolder folder;
+    write_tiny_model(folder.path(), tiny);
+    const std::vector<float> reference = Model(folder.path(), "reference").hidden();
+    EXPECT_LE(largest_difference(Model(folder.path(), "cpu").hidden(), reference), 2e-5f * largest(reference));
+  }
+}
+
+TEST(Bloom, BackendsAgreeOnGradients) {
+  const TempFolder folder;
+  write_tiny_model(folder.path(), {.hidden = 60, .layers = 2, .heads = 6});
+  Model reference(folder.path(), "reference", all_of_them());
+  Model cpu(folder.path(), "cpu", all_of_them());
+  reference.backward();
+  cpu.backward();
+  for (const Parameter& parameter : reference.model.parameters()) {
+    const std::vector<float> expected = values(parameter.gradient);
+    const std::vector<float> found = values(cpu.model.parameter(parameter.info.name).gradient);
+    EXPECT_LE(largest_difference(found, expected), 1e-4f * largest(expected)) << parameter.info.name;
+  }
+}
+
+TEST(Bloom, LaysTrainedParametersEndToEndThoseThatDecayFirst) {
+  const TempFolder folder;
+  Model setup(write_tiny_model(folder.path()), "reference", all_of_them());
+  const Bloom& model = setup.model;
+  std::int64_t decayed = 0;
+  std::int64_t total = 0;
+  for (const Parameter& parameter : model.parameters()) {
+    const bool decays = parameter.info.name.find("bias") == std::string::npos;
+    const std::int64_t offset = parameter.value.f32() - model.trained_values().f32();
+    EXPECT_EQ(parameter.gradient.f32() - model.trained_gradients().f32(), offset);
+    EXPECT_EQ(offset < model.decayed_size(), decays) << parameter.info.name;
+    total += parameter.value.size();
+    if (decays) decayed += parameter.value.size();
+  }
+  EXPECT_EQ(model.decayed_size(), decayed);
+  EXPECT_EQ(model.trained_values().size(), total);
+}
+
+TEST(Bloom, ReadsNamesWithThePrefixOfACausalModel) {
+  const TempFolder folder;
+  write_tiny_model(folder / "plain");
+  write_tiny_model(folder / "prefixed", {.prefix = "transformer."});
+  EXPECT_EQ(Model(folder / "plain", "reference").hidden(), Model(folder / "prefixed", "reference").hidden());
+}
+
+TEST(Bloom, NamesATensorThatIsNotFinite) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    for (const char* broken : {"word_embeddings.weight", "h.1.mlp.dense_h_to_4h.weight", "ln_f.bias"}) {
+      const TempFolder folder;
+      write_tiny_model(folder.path(), {.change = [&](std::string_view name, std::vector<float>& numbers) {
+                         if (name == broken) numbers.back() = bad;
+                       }});
+      try {
+        Model setup(folder.path(), "cpu");
+        FAIL() << broken << " was accepted";
+      } catch (const UserError& error) {
+        EXPECT_THAT(error.what(), ::testing::HasSubstr(broken));
+        EXPECT_THAT(error.what(), ::testing::HasSubstr("model.safetensors"));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sgpt
