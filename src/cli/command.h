@@ -23,5 +23,6 @@ void add_train(CLI::App& app);
 void add_init(CLI::App& app);
 void add_info(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_pull(CLI::App& app);
 
 }  // namespace sgpt::cli

@@ -26,11 +26,12 @@ int main(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "Print the help of every command and exit");
   using namespace sgpt::cli;
   for (auto add : {add_encode, add_search, add_eval, add_score, add_train, add_init, add_tokenizer, add_tokenize,
-                   add_info, add_bench}) {
+                   add_info, add_bench, add_pull}) {
     add(app);
   }
   try {
     app.parse(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return fail(1, "stdout: writing failed; is the disk full?");
     return 0;
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);

@@ -1,0 +1,96 @@
+#include "hub/checksum.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "hub/names.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+constexpr std::size_t kSha1Digits = 40;
+constexpr std::size_t kSha256Digits = 64;
+constexpr std::size_t kBlock = std::size_t{1} << 20;
+
+class Digest {
+ public:
+  explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    check(context_ && EVP_DigestInit_ex(context_.get(), kind, nullptr) == 1);
+  }
+
+  void add(const void* data, std::size_t size) { check(EVP_DigestUpdate(context_.get(), data, size) == 1); }
+
+  std::string hex() {
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    check(EVP_DigestFinal_ex(context_.get(), bytes, &size) == 1);
+    std::string result;
+    for (unsigned int i = 0; i < size; ++i) result += fmt::format("{:02x}", bytes[i]);
+    return result;
+  }
+
+ private:
+  static void check(bool fine) {
+    if (!fine) throw MachineError("OpenSSL on this machine can't compute a SHA-1 or SHA-256 checksum");
+  }
+
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+/// Closes itself.
+class InputFile {
+ public:
+  explicit InputFile(const std::filesystem::path& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY)) {
+    if (descriptor_ < 0) fail();
+  }
+  ~InputFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// 0 at the end.
+  std::size_t read(std::vector<char>& block) const {
+    ssize_t got = 0;
+    do {
+      got = ::read(descriptor_, block.data(), block.size());
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) fail();
+    return static_cast<std::size_t>(got);
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw MachineError(fmt::format("{}: cannot be read to check it: {}", path_.string(), std::strerror(errno)));
+  }
+
+  const std::filesystem::path& path_;
+  int descriptor_;
+};
+
+}  // namespace
+
+bool is_checksum(std::string_view etag) { return is_hex(etag, kSha1Digits) || is_hex(etag, kSha256Digits); }
+
+std::string file_checksum(const std::filesystem::path& path, std::string_view etag) {
+  const bool git_blob = etag.size() == kSha1Digits;
+  Digest digest(git_blob ? EVP_sha1() : EVP_sha256());
+  if (git_blob) {
+    const std::string head = fmt::format("blob {}", std::filesystem::file_size(path));
+    digest.add(head.c_str(), head.size() + 1);  // the zero byte at the end belongs to it
+  }
+  const InputFile file(path);
+  std::vector<char> block(kBlock);
+  while (const std::size_t got = file.read(block)) digest.add(block.data(), got);
+  return digest.hex();
+}
+
+}  // namespace sgpt
