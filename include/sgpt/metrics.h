@@ -52,7 +52,9 @@ class MetricTable {
  public:
   explicit MetricTable(std::size_t cutoffs = 0) : values_(cutoffs * kMetrics) {}
   /// `cutoff` is the place of k in the list of cut-offs.
-  double& at(Metric metric, std::size_t cutoff) { return values_[cutoff * kMetrics + static_cast<std::size_t>(metric)]; }
+  double& at(Metric metric, std::size_t cutoff) {
+    return values_[cutoff * kMetrics + static_cast<std::size_t>(metric)];
+  }
   double at(Metric metric, std::size_t cutoff) const {
     return values_[cutoff * kMetrics + static_cast<std::size_t>(metric)];
   }
@@ -61,8 +63,8 @@ class MetricTable {
   std::vector<double> values_;  // [cutoffs, metrics]
 };
 
-/// Puts hits in trec_eval's order: score descending (compared as float, which is what trec_eval keeps), ties by document id
-/// in descending byte order.
+/// Puts hits in trec_eval's order: score descending (compared as float, which is what trec_eval keeps), ties by
+/// document id in descending byte order.
 void sort_as_trec_eval(std::vector<ScoredDocument>& hits);
 
 /// Evaluates query after query, so that a run need never be in memory as a whole.
@@ -71,8 +73,8 @@ class Evaluator {
   /// `cutoffs` are positive and ascending; UserError otherwise. `qrels` must outlive the evaluator.
   Evaluator(const Qrels& qrels, std::span<const int> cutoffs);
 
-  /// The metrics of one query; `hits` in any order, each document once. A query that is not judged has none, and neither
-  /// has one without hits: the result is null then, and it does not count. Otherwise valid until the next call.
+  /// The metrics of one query; `hits` in any order, each document once; with no hits they are 0. Null for a query that
+  /// is not judged, which does not count. Valid until the next call.
   const MetricTable* add(std::string_view query, std::vector<ScoredDocument> hits);
 
   /// As trec_eval and BEIR average: NDCG, MAP, recall and precision over the queries that are both judged and run, the
@@ -82,6 +84,10 @@ class Evaluator {
   const std::vector<int>& cutoffs() const { return cutoffs_; }
 
  private:
+  struct Counts;
+  void count_hit(const std::string& document, std::size_t rank, double discount, const Judgements& judgements,
+                 Counts& counts) const;
+
   const Qrels& qrels_;
   std::vector<int> cutoffs_;
   std::vector<std::string_view> judged_;  // every judged document, sorted

@@ -1,0 +1,69 @@
+#include "cli/encoder_options.h"
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "backend/backend.h"
+#include "cli/command.h"
+
+namespace sgpt::cli {
+namespace {
+
+constexpr const char* kGroup = "How texts become embeddings";
+constexpr int kMostThreads = 4096;
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
+
+PoolingMode pooling_mode(const std::string& name) {
+  if (const auto mode = pooling_mode_from(name)) return *mode;
+  throw CLI::ValidationError("--pooling", fmt::format("no pooling mode is called '{}'; there are cls, max, mean, "
+                                                      "mean_sqrt_len, weightedmean and lasttoken",
+                                                      name));
+}
+
+std::vector<std::string> backends() {
+  std::vector<std::string> result;
+  for (const auto name : backend_names()) result.emplace_back(name);
+  return result;
+}
+
+}  // namespace
+
+void add_encoder_options(CLI::App& command, EncoderOptions& options) {
+  auto* brackets = command.add_flag_callback(
+      names("--specb"), [&options] { options.brackets = true; },
+      "Put special brackets around texts: [query] and {document}. By default as the model folder says");
+  auto* no_brackets = command.add_flag_callback(
+      names("--no_specb"), [&options] { options.brackets = false; }, "No special brackets");
+  brackets->excludes(no_brackets);
+  auto* pooling = command.add_option_function<std::vector<std::string>>(
+      names("--pooling"),
+      [&options](const std::vector<std::string>& modes) {
+        for (const auto& name : modes) options.pooling.push_back(pooling_mode(name));
+      },
+      "How hidden states become one vector: cls, max, mean, mean_sqrt_len, weightedmean or lasttoken; several, "
+      "separated "
+      "by commas, are put end to end. By default as the model folder says");
+  pooling->delimiter(',')->allow_extra_args(false)->type_name("MODE");
+  auto* normalize = command.add_flag_callback(
+      names("--normalize"), [&options] { options.normalize = true; }, "Scale every embedding to length 1");
+  auto* length = command.add_option_function<std::int64_t>(
+      names("--max_seq_length"), [&options](const std::int64_t& n) { options.max_seq_length = n; },
+      "Tokens of a text that are looked at, brackets included. By default as the model folder says");
+  length->check(CLI::Range(std::int64_t{1}, kMostTokens))->type_name("N");
+  auto* budget = command.add_option(names("--token_budget"), options.token_budget,
+                                    "Tokens computed at once; more take more memory. 0: chosen for speed");
+  budget->check(CLI::Range(std::int64_t{0}, kMostTokens))->type_name("N");
+  auto* threads = command.add_option(names("--threads"), options.threads, "Threads to compute with. 0: all cores");
+  threads->check(CLI::Range(0, kMostThreads))->type_name("N");
+  auto* backend = command.add_option(names("--backend"), options.backend,
+                                     "What computes: cpu, or reference (slow and plain, to check with)");
+  backend->check(CLI::IsMember(backends()))->type_name("NAME")->capture_default_str();
+  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length, budget, threads, backend}) {
+    option->group(kGroup);
+  }
+}
+
+}  // namespace sgpt::cli

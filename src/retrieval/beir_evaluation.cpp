@@ -1,0 +1,162 @@
+#include "retrieval/beir_evaluation.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/mapped_file.h"
+#include "base/progress.h"
+#include "retrieval/trec_run.h"
+#include "sgpt/error.h"
+#include "sgpt/search.h"
+
+namespace sgpt {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 12> kForums{"android",     "english", "gaming",      "gis",
+                                                   "mathematica", "physics", "programmers", "stats",
+                                                   "tex",         "unix",    "webmasters",  "wordpress"};
+constexpr std::size_t kChunk = 4096;  // documents embedded at a time
+
+bool has_corpus(const fs::path& folder) { return fs::exists(DataSetFolder{folder}.corpus()); }
+
+/// "cqadupstack/english" is cqadupstack_english in result files.
+std::string without_slashes(std::string name) {
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+}
+
+/// The forums in a folder; none when it holds no forum.
+std::vector<NamedDataSet> forums_in(const fs::path& folder, const std::string& name) {
+  std::vector<NamedDataSet> forums;
+  std::string missing;
+  for (const auto forum : kForums) {
+    if (has_corpus(folder / forum)) {
+      forums.push_back({fmt::format("{}_{}", name, forum), {folder / forum}});
+    } else {
+      missing += (missing.empty() ? "" : ", ") + std::string(forum);
+    }
+  }
+  if (!forums.empty() && !missing.empty()) {
+    throw UserError(fmt::format("{}: the mean over the forums of cqadupstack needs all twelve; missing: {}",
+                                folder.string(), missing));
+  }
+  return forums;
+}
+
+std::int64_t lines_of(const fs::path& file) {
+  const MappedFile content(file);
+  const auto text = content.text();
+  return std::count(text.begin(), text.end(), '\n') + (text.empty() || text.ends_with('\n') ? 0 : 1);
+}
+
+/// Embeds the corpus piece by piece and searches each at once; returns the documents' ids.
+std::vector<std::string> search_corpus(const Encoder& encoder, const NamedDataSet& data_set, ExactSearch& search) {
+  const fs::path file = data_set.folder.corpus();
+  CorpusReader corpus(file);
+  Progress progress(fmt::format("{}: documents", data_set.name), "documents", lines_of(file));
+  std::vector<std::string> ids;
+  std::vector<std::string> contents;
+  for (bool more = true; more;) {
+    Document document;
+    contents.clear();
+    while (contents.size() < kChunk && (more = corpus.next(document))) {
+      ids.push_back(std::move(document.id));
+      contents.push_back(std::move(document.content));
+    }
+    search.add(encoder.encode_documents(contents).values);
+    progress.update(corpus.documents() + corpus.dropped());
+  }
+  if (corpus.dropped() > 0) {
+    log::info(fmt::format("{}: {} documents with an empty text were left out", data_set.name, corpus.dropped()));
+  }
+  return ids;
+}
+
+/// The hits by id, without the query itself, in trec_eval's order.
+std::vector<ScoredDocument> ranking(const std::vector<Hit>& hits, const std::vector<std::string>& ids,
+                                    const std::string& query, std::int64_t count) {
+  std::vector<ScoredDocument> result;
+  for (const Hit& hit : hits) {
+    const std::string& id = ids[static_cast<std::size_t>(hit.document)];
+    if (id != query && result.size() < static_cast<std::size_t>(count)) result.push_back({id, hit.score});
+  }
+  sort_as_trec_eval(result);
+  return result;
+}
+
+}  // namespace
+
+std::vector<NamedDataSet> find_data_sets(const fs::path& data_path, const std::string& name) {
+  const std::string own_name = DataSetFolder{data_path}.name();
+  const std::string label = without_slashes(name.empty() ? own_name : name);
+  if (has_corpus(data_path)) return {{label, {data_path}}};
+  if (!name.empty() && has_corpus(data_path / name)) return {{label, {data_path / name}}};
+  auto forums = forums_in(data_path, label);
+  if (forums.empty() && !name.empty()) forums = forums_in(data_path / name, label);
+  if (!forums.empty()) return forums;
+  throw UserError(fmt::format(
+      "{}: no data set found: expected corpus.jsonl, queries.jsonl and qrels/ in this folder{}{}", data_path.string(),
+      name.empty() ? "" : " or in its sub-folder " + name, name.empty() ? " (name a sub-folder with --dataset)" : ""));
+}
+
+DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data_set, const BeirOptions& options) {
+  const std::string split = !options.split.empty() ? options.split : data_set.name == "msmarco" ? "dev" : "test";
+  const std::string model = model_name(encoder.folder());
+  const Qrels qrels = read_qrels(data_set.folder.qrels(split));
+  const auto queries = read_judged_queries(data_set.folder.queries(), qrels);
+  std::unique_ptr<TrecRunWriter> run;  // opened before the long work, so that a wrong path is known at once
+  if (!options.run_file.empty()) run = std::make_unique<TrecRunWriter>(options.run_file, model);
+
+  std::vector<std::string> texts;
+  for (const Query& query : queries) texts.push_back(query.text);
+  // One hit more is looked up, since the query itself may be among the documents.
+  ExactSearch search(encoder.encode_queries(texts), {.top_k = options.hits + 1,
+                                                     .similarity = Similarity::cosine,
+                                                     .threads = encoder.options().threads,
+                                                     .backend = encoder.options().backend});
+  const auto ids = search_corpus(encoder, data_set, search);
+
+  Evaluator evaluator(qrels, kCutoffs);
+  const auto hits = search.hits();
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    auto ranked = ranking(hits[i], ids, queries[i].id, options.hits);
+    if (run) run->add(queries[i].id, ranked);
+    evaluator.add(queries[i].id, std::move(ranked));
+  }
+  if (run) run->commit();
+
+  DataSetResult result{model, data_set.name, evaluator.cutoffs(), evaluator.means()};
+  for (const Metric metric : all_metrics()) {
+    for (std::size_t c = 0; c < result.cutoffs.size(); ++c) {
+      result.values.at(metric, c) = rounded(result.values.at(metric, c));
+    }
+  }
+  log::info(fmt::format("{}: {} queries, {} documents, split {}", data_set.name, queries.size(), ids.size(), split));
+  return result;
+}
+
+DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name) {
+  DataSetResult mean{forums.front().model, name, forums.front().cutoffs, MetricTable(forums.front().cutoffs.size())};
+  for (const Metric metric : all_metrics()) {
+    for (std::size_t c = 0; c < mean.cutoffs.size(); ++c) {
+      double sum = 0;
+      for (const DataSetResult& forum : forums) sum += forum.values.at(metric, c);
+      mean.values.at(metric, c) = sum / static_cast<double>(forums.size());
+    }
+  }
+  return mean;
+}
+
+std::string model_name(const fs::path& model_folder) {
+  // The rule for data sets' names is the rule for models' names.
+  return DataSetFolder{model_folder}.name();
+}
+
+}  // namespace sgpt

@@ -1,0 +1,43 @@
+// How well a model finds the judged documents of a data set: BEIR's evaluation (arXiv 2104.08663) with exact cosine
+// search.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "retrieval/dataset.h"
+#include "retrieval/results_file.h"
+#include "sgpt/encoder.h"
+
+namespace sgpt {
+
+struct BeirOptions {
+  std::string split;               ///< qrels/SPLIT.tsv; empty: "test", or "dev" for the data set msmarco
+  std::filesystem::path run_file;  ///< where to write the hits; empty: nowhere
+  std::int64_t hits = 1000;        ///< a query, after the query itself was dropped
+};
+
+/// What shall be evaluated together, and under which name.
+struct NamedDataSet {
+  std::string name;
+  DataSetFolder folder;
+};
+
+/// The data sets that `data_path` and a name (may be empty) speak of: the folder itself where it has a corpus.jsonl, or
+/// its sub-folder NAME; for cqadupstack its twelve forums, named NAME_android and so on. Throws UserError when there
+/// are none or a forum is missing.
+std::vector<NamedDataSet> find_data_sets(const std::filesystem::path& data_path, const std::string& name);
+
+/// Evaluates one data set: only judged queries are run, a hit with the query's own id is dropped. Values are rounded to
+/// five places. Throws UserError on a broken data set.
+DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data_set, const BeirOptions& options);
+
+/// The plain mean of the forums' (rounded) values, as published for cqadupstack.
+DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name);
+
+/// The name of a model in result files: the last part of its folder's path.
+std::string model_name(const std::filesystem::path& model_folder);
+
+}  // namespace sgpt

@@ -1,0 +1,117 @@
+#include "retrieval/corpus_index.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <xxhash.h>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "encode/model_identity.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+constexpr std::size_t kChunk = 1024;  // documents; what a killed run computes again is at most this much
+
+/// Everything that the embeddings depend on.
+std::string key_of(const Encoder& encoder, std::string_view corpus) {
+  const XXH128_hash_t hash = XXH3_128bits(corpus.data(), corpus.size());
+  return fmt::format("corpus {} {:016x}{:016x}\nmodel {}\noptions {}", corpus.size(), hash.high64, hash.low64,
+                     model_identity(encoder), embedding_options(encoder));
+}
+
+/// Where lines begin; asked for ascending numbers.
+class LineOffsets {
+ public:
+  explicit LineOffsets(std::string_view text) : text_(text) {}
+
+  /// `line` counts from 1.
+  std::uint64_t of(std::int64_t line) {
+    for (; line_ < line; ++line_) offset_ = text_.find('\n', offset_) + 1;
+    return offset_;
+  }
+
+ private:
+  std::string_view text_;
+  std::int64_t line_ = 1;
+  std::size_t offset_ = 0;
+};
+
+std::string text_of(const nlohmann::json& object, const char* key) {
+  const auto value = object.find(key);
+  if (value == object.end() || value->is_null()) return "";
+  return value->is_string() ? value->get<std::string>() : value->dump();
+}
+
+}  // namespace
+
+CorpusIndex::CorpusIndex(const Encoder& encoder, const std::filesystem::path& corpus_jsonl, std::filesystem::path cache)
+    : encoder_(encoder), corpus_file_(corpus_jsonl), corpus_(corpus_jsonl) {
+  if (cache.empty()) cache = default_cache(encoder, corpus_jsonl);
+  const std::string key = key_of(encoder, corpus_.text());
+  std::string reason;
+  cache_ = CorpusCache::open(cache, key, encoder.dimension(), reason);
+  if (cache_) return;
+  if (!reason.empty()) log::info(fmt::format("{}: {}; it is made anew", cache.string(), reason));
+  build(cache, key);
+  cache_ = CorpusCache::open(cache, key, encoder.dimension(), reason);
+  if (!cache_) throw MachineError(fmt::format("{}: cannot be read back: {}", cache.string(), reason));
+}
+
+std::filesystem::path CorpusIndex::default_cache(const Encoder& encoder, const std::filesystem::path& corpus_jsonl) {
+  return fmt::format("{}.{}.sgpt-cache", corpus_jsonl.string(), DataSetFolder{encoder.folder()}.name());
+}
+
+void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key) const {
+  CorpusCacheWriter writer(cache, key, encoder_.dimension());
+  const std::string_view text = corpus_.text();
+  const std::int64_t finished = writer.rows();
+  if (finished > 0) log::info(fmt::format("{}: {} documents were embedded before", cache.string(), finished));
+  Progress progress("embedding the corpus", "documents", std::count(text.begin(), text.end(), '\n'));
+  CorpusReader corpus(corpus_file_);
+  LineOffsets lines(text);
+  std::vector<std::uint64_t> offsets;
+  std::vector<std::string> contents;
+  for (bool more = true; more;) {
+    Document document;
+    offsets.clear();
+    contents.clear();
+    while (contents.size() < kChunk && (more = corpus.next(document))) {
+      if (corpus.documents() <= finished) continue;
+      offsets.push_back(lines.of(corpus.line()));
+      contents.push_back(std::move(document.content));
+    }
+    writer.append(offsets, encoder_.encode_documents(contents).values);
+    progress.update(corpus.documents() + corpus.dropped());
+  }
+  writer.finish();
+}
+
+std::vector<std::vector<Hit>> CorpusIndex::search(std::span<const std::string> queries, std::int64_t top_k) const {
+  ExactSearch search(encoder_.encode_queries(queries), {.top_k = top_k,
+                                                        .similarity = Similarity::cosine,
+                                                        .threads = encoder_.options().threads,
+                                                        .backend = encoder_.options().backend});
+  for (const CorpusChunk& chunk : cache_->chunks()) search.add(chunk.embeddings);
+  return search.hits();
+}
+
+Document CorpusIndex::document(std::int64_t row) const {
+  const std::string_view text = corpus_.text();
+  const std::uint64_t offset = cache_->offset(row);
+  if (offset >= text.size()) {
+    throw UserError(fmt::format("{}: is shorter than its cache says", corpus_file_.string()));
+  }
+  const std::string_view line = text.substr(offset, text.find('\n', offset) - offset);
+  const auto object = nlohmann::json::parse(line, nullptr, false);
+  if (!object.is_object()) {
+    throw UserError(fmt::format("{}: byte {}: expected a JSON object; was the file changed during the search?",
+                                corpus_file_.string(), offset));
+  }
+  return make_document(text_of(object, "_id"), text_of(object, "title"), text_of(object, "text"));
+}
+
+}  // namespace sgpt

@@ -1,0 +1,14 @@
+// A text on one line of a terminal.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace sgpt {
+
+/// The beginning of a UTF-8 text, at most `width` columns: white space and control characters become single spaces, and
+/// what was cut is marked by "…". East Asian wide characters and emoji count as two columns.
+std::string one_line(std::string_view text, std::size_t width);
+
+}  // namespace sgpt

@@ -1,0 +1,38 @@
+// Result files in the shape that SGPT's model cards have: {"ndcgs": {MODEL: {DATASET: {"NDCG@10": 0.71824, …}}},
+// "maps": …}.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sgpt/metrics.h"
+
+namespace sgpt {
+
+/// The means of one data set, as they shall stand in the file.
+struct DataSetResult {
+  std::string model;
+  std::string data_set;
+  std::vector<int> cutoffs;
+  MetricTable values;
+};
+
+/// {"NDCG@1": …, …} of one metric, or of all of them, as JSON text on one line.
+std::string metrics_json(const MetricTable& values, std::span<const int> cutoffs);
+
+/// The results as JSON text.
+std::string results_json(std::span<const DataSetResult> results);
+
+/// Adds results to a file, which need not exist; what it says of other models and data sets stays. Throws UserError
+/// when the file is there and is no such JSON.
+void merge_into_results_file(const std::filesystem::path& file, std::span<const DataSetResult> results);
+
+/// The error that merging would end with, before the long work: throws UserError when the file cannot be merged into.
+void check_results_file(const std::filesystem::path& file);
+
+/// A table for people: a row a metric, a column a cut-off.
+std::string metrics_table(const MetricTable& values, std::span<const int> cutoffs);
+
+}  // namespace sgpt
