@@ -148,6 +148,7 @@ bool JsonLineReader::next() {
   return true;
 }
 
+std::int64_t JsonLineReader::number() const { return impl_->lines.number(); }
 std::string JsonLineReader::place() const { return impl_->lines.place(); }
 
 std::optional<std::string> JsonLineReader::string(std::string_view key) const {

@@ -39,7 +39,8 @@ class JsonLineReader {
 
   /// False at the end. Throws UserError naming file and line when a line is no JSON object or no valid UTF-8.
   bool next();
-  std::string place() const;  ///< "FILE:LINE"
+  std::int64_t number() const;  ///< of the line last read, from 1
+  std::string place() const;    ///< "FILE:LINE"
 
   /// Missing and null give nothing; a number gives its digits (ids are numbers in some files).
   std::optional<std::string> string(std::string_view key) const;
