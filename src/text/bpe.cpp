@@ -1,0 +1,167 @@
+#include "text/bpe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "sgpt/error.h"
+#include "text/byte_alphabet.h"
+#include "text/utf8.h"
+
+namespace sgpt {
+
+namespace {
+
+constexpr std::uint32_t kNone = 0xFFFFFFFFu;
+
+/// Up to here looking at all pairs again and again is faster than a heap.
+constexpr std::size_t kShortWord = 48;
+
+/// Symbols in a doubly linked list, for words of any length.
+struct Symbol {
+  std::uint32_t id;
+  std::uint32_t previous;
+  std::uint32_t next;
+};
+
+/// A join that was possible when it was put on the heap.
+struct Candidate {
+  std::uint32_t rank;
+  std::uint32_t position;  // of the left symbol
+  std::uint32_t left;      // what the symbols were; it counts only while they still are
+  std::uint32_t right;
+  std::uint32_t result;
+
+  /// std::push_heap keeps the greatest on top: lowest rank first, then leftmost.
+  friend bool operator<(const Candidate& a, const Candidate& b) {
+    return std::pair(a.rank, a.position) > std::pair(b.rank, b.position);
+  }
+};
+
+}  // namespace
+
+Bpe::Bpe(BpeModel model) : model_(std::move(model)) {
+  symbol_of_byte_.fill(kNone);
+  if (!model_.byte_level) return;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    symbol_of_byte_[byte] = model_.vocabulary.id_of(letters_of({&c, 1})).value_or(kNone);
+  }
+}
+
+std::span<const std::int32_t> Bpe::ids_of(std::string_view word, Workspace& workspace) const {
+  const bool cached = word.size() <= WordCache::kLongestWord;
+  const std::uint64_t hash = cached ? hash_of(word) : 0;
+  if (cached) {
+    if (const auto ids = workspace.cache.find(word, hash)) return *ids;
+  }
+  if (!model_.ignore_merges || !whole_word(word, workspace)) {
+    first_symbols(word, workspace.symbols);
+    if (workspace.symbols.size() <= kShortWord) {
+      merge_short(workspace);
+    } else {
+      merge_long(workspace.symbols);
+    }
+  }
+  workspace.ids.assign(workspace.symbols.begin(), workspace.symbols.end());
+  if (cached) workspace.cache.put(word, hash, workspace.ids);
+  return workspace.ids;
+}
+
+bool Bpe::whole_word(std::string_view word, Workspace& workspace) const {
+  const auto id = model_.byte_level ? model_.vocabulary.id_of(letters_of(word)) : model_.vocabulary.id_of(word);
+  if (id) workspace.symbols.assign(1, *id);
+  return id.has_value();
+}
+
+void Bpe::first_symbols(std::string_view word, std::vector<std::uint32_t>& symbols) const {
+  if (word.size() >= kNone) throw UserError(fmt::format("a word of {} bytes is too long to be tokenized", word.size()));
+  symbols.clear();
+  symbols.reserve(word.size());
+  if (model_.byte_level) {
+    for (const char c : word) {
+      const std::uint32_t symbol = symbol_of_byte_[static_cast<unsigned char>(c)];
+      if (symbol != kNone) symbols.push_back(symbol);
+    }
+    return;
+  }
+  for (std::size_t at = 0; at < word.size();) {
+    const std::size_t length = utf8_length(static_cast<unsigned char>(word[at]));
+    if (const auto id = model_.vocabulary.id_of(word.substr(at, length))) symbols.push_back(*id);
+    at += length;
+  }
+}
+
+MergeRule Bpe::rule_for(std::uint32_t left, std::uint32_t right) const {
+  const MergeRule* rule = model_.merges.find(pair_key(left, right));
+  return rule ? *rule : MergeRule{};
+}
+
+void Bpe::merge_short(Workspace& workspace) const {
+  auto& symbols = workspace.symbols;  // [n]
+  auto& rules = workspace.rules;      // [n − 1], of symbols i and i + 1
+  rules.clear();
+  for (std::size_t i = 0; i + 1 < symbols.size(); ++i) rules.push_back(rule_for(symbols[i], symbols[i + 1]));
+  while (!rules.empty()) {
+    const auto best = std::min_element(rules.begin(), rules.end(), [](auto& a, auto& b) { return a.rank < b.rank; });
+    if (best->rank == kNone) return;
+    const auto i = best - rules.begin();
+    const auto at = static_cast<std::size_t>(i);
+    symbols[at] = best->result;
+    symbols.erase(symbols.begin() + i + 1);
+    rules.erase(best);
+    if (at > 0) rules[at - 1] = rule_for(symbols[at - 1], symbols[at]);
+    if (at < rules.size()) rules[at] = rule_for(symbols[at], symbols[at + 1]);
+  }
+}
+
+void Bpe::merge_long(std::vector<std::uint32_t>& symbols) const {
+  const auto count = static_cast<std::uint32_t>(symbols.size());
+  std::vector<Symbol> list(count);
+  for (std::uint32_t i = 0; i < count; ++i)
+    list[i] = {symbols[i], i == 0 ? kNone : i - 1, i + 1 == count ? kNone : i + 1};
+
+  std::vector<Candidate> heap;
+  const auto candidate_at = [&](std::uint32_t position) -> Candidate {
+    const std::uint32_t left = list[position].id;
+    const std::uint32_t right = list[list[position].next].id;
+    const MergeRule rule = rule_for(left, right);
+    return {rule.rank, position, left, right, rule.result};
+  };
+  const auto push = [&](std::uint32_t position) {
+    const Candidate candidate = candidate_at(position);
+    if (candidate.rank == kNone) return;
+    heap.push_back(candidate);
+    std::push_heap(heap.begin(), heap.end());
+  };
+  for (std::uint32_t i = 0; i + 1 < count; ++i) {
+    const Candidate candidate = candidate_at(i);
+    if (candidate.rank != kNone) heap.push_back(candidate);
+  }
+  std::make_heap(heap.begin(), heap.end());
+
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end());
+    const Candidate best = heap.back();
+    heap.pop_back();
+    Symbol& left = list[best.position];
+    if (left.id != best.left || left.next == kNone || list[left.next].id != best.right) continue;  // joined meanwhile
+    Symbol& right = list[left.next];
+    left.id = best.result;
+    right.id = kNone;
+    left.next = right.next;
+    if (left.next != kNone) {
+      list[left.next].previous = best.position;
+      push(best.position);
+    }
+    if (left.previous != kNone) push(left.previous);
+  }
+
+  symbols.clear();
+  for (std::uint32_t i = 0; i != kNone; i = list[i].next) symbols.push_back(list[i].id);
+}
+
+}  // namespace sgpt

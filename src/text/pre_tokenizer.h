@@ -1,0 +1,55 @@
+// Cuts a text into the words that BPE works on (the "pre_tokenizer" of a tokenizer.json).
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "text/function_ref.h"
+#include "text/regex.h"
+
+namespace sgpt {
+
+/// What becomes of a match: a word of its own, dropped, put to the piece before or behind, or joined with adjacent
+/// matches.
+enum class SplitBehavior { isolated, removed, merged_with_previous, merged_with_next, contiguous };
+
+class PreTokenizer {
+ public:
+  /// Receives the words from left to right; returns false to stop.
+  using Emit = FunctionRef<bool(std::string_view)>;
+
+  /// With `invert` the stretches between matches count as matches, and the other way round.
+  void add_split(std::string_view pattern, SplitBehavior behavior, bool invert);
+
+  /// `use_pattern`: split by GPT-2's pattern. From here on words are bytes, written in the byte alphabet; it is the
+  /// last step.
+  void set_byte_level(bool add_prefix_space, bool use_pattern);
+  bool byte_level() const { return byte_level_; }
+
+  /// The known patterns through the regular-expression engine as well: the slow way, for tests.
+  void disable_scanners();
+
+  /// BLOOM's: split by its pattern, then bytes.
+  static PreTokenizer bloom();
+
+  /// Calls `emit` for each word (never an empty one) until it returns false; then returns false itself. The text is
+  /// valid UTF-8; words are in the text's own bytes, whether byte-level or not.
+  bool for_each_word(std::string_view text, Emit emit) const;
+
+ private:
+  struct Split {
+    Regex regex;
+    SplitBehavior behavior;
+    bool invert;
+    bool (*scanner)(std::string_view, Emit);  // does the same, where there is one
+  };
+
+  bool run(std::size_t step, std::string_view text, Emit emit) const;
+
+  std::vector<Split> splits_;
+  std::size_t prefix_space_before_ = static_cast<std::size_t>(-1);  // the split whose input gets a leading space
+  bool byte_level_ = false;
+};
+
+}  // namespace sgpt

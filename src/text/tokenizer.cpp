@@ -1,0 +1,148 @@
+// The Tokenizer: added tokens, then words, then BPE; and the way back.
+#include "sgpt/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "base/unicode.h"
+#include "sgpt/error.h"
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/byte_alphabet.h"
+#include "text/pre_tokenizer.h"
+#include "text/tokenizer_file.h"
+#include "text/utf8.h"
+
+namespace sgpt {
+
+namespace {
+
+/// Workspaces wait here between calls, so that their caches stay warm; there are as many as there were calls at once.
+class WorkspacePool {
+ public:
+  std::unique_ptr<Bpe::Workspace> take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return std::make_unique<Bpe::Workspace>();
+    auto workspace = std::move(idle_.back());
+    idle_.pop_back();
+    return workspace;
+  }
+
+  void give_back(std::unique_ptr<Bpe::Workspace> workspace) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(workspace));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Bpe::Workspace>> idle_;
+};
+
+std::vector<AddedToken> chosen(const std::vector<AddedToken>& tokens, bool normalized) {
+  std::vector<AddedToken> result;
+  std::copy_if(tokens.begin(), tokens.end(), std::back_inserter(result),
+               [&](const AddedToken& token) { return token.normalized == normalized; });
+  return result;
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  explicit Impl(TokenizerParts parts)
+      : bpe(std::move(parts.model)),
+        pre_tokenizer(std::move(parts.pre_tokenizer)),
+        raw_tokens(chosen(parts.added_tokens, false)),
+        normalized_tokens(chosen(parts.added_tokens, true)),
+        decodes_bytes(parts.decodes_bytes) {
+    for (const AddedToken& token : parts.added_tokens) added.add(token.content, token.id);
+    id_end = std::max(bpe.vocabulary().id_end(), added.id_end());
+  }
+
+  /// Appends the ids of a stretch without added tokens, until there are `most` in all; then returns false.
+  bool encode_plain(std::string_view text, std::size_t most, Bpe::Workspace& workspace,
+                    std::vector<std::int32_t>& ids) const {
+    return pre_tokenizer.for_each_word(text, [&](std::string_view word) {
+      const auto found = bpe.ids_of(word, workspace);
+      const std::size_t count = std::min(found.size(), most - ids.size());
+      ids.insert(ids.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
+      return ids.size() < most;
+    });
+  }
+
+  void encode(std::string_view text, std::size_t most, Bpe::Workspace& workspace,
+              std::vector<std::int32_t>& ids) const {
+    const auto add = [&](const AddedToken& token) {
+      ids.push_back(static_cast<std::int32_t>(token.id));
+      return ids.size() < most;
+    };
+    raw_tokens.for_each_piece(text, [&](std::string_view stretch, const AddedToken* token) {
+      if (token) return add(*token);
+      return normalized_tokens.for_each_piece(stretch, [&](std::string_view plain, const AddedToken* found) {
+        return found ? add(*found) : encode_plain(plain, most, workspace, ids);
+      });
+    });
+  }
+
+  std::optional<std::string_view> token_of(std::int32_t id) const {
+    if (id < 0) return std::nullopt;
+    const auto token = added.token_of(static_cast<std::uint32_t>(id));
+    return token ? token : bpe.vocabulary().token_of(static_cast<std::uint32_t>(id));
+  }
+
+  Bpe bpe;
+  PreTokenizer pre_tokenizer;
+  AddedTokenFinder raw_tokens;
+  AddedTokenFinder normalized_tokens;
+  bool decodes_bytes;
+  Vocabulary added;
+  std::uint32_t id_end = 0;
+  mutable WorkspacePool workspaces;
+};
+
+Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
+  return Tokenizer(std::make_shared<const Impl>(read_tokenizer_file(tokenizer_json)));
+}
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view text, std::size_t max_tokens) const {
+  if (const auto offset = invalid_utf8(text)) {
+    throw UserError(fmt::format("the text is no valid UTF-8 at byte {}", *offset));
+  }
+  std::vector<std::int32_t> ids;
+  if (max_tokens == 0) return ids;
+  auto workspace = impl_->workspaces.take();
+  impl_->encode(text, max_tokens, *workspace, ids);
+  impl_->workspaces.give_back(std::move(workspace));
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
+  std::string bytes;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto token = impl_->token_of(ids[i]);
+    if (!token) {
+      throw UserError(fmt::format("id {} (number {} of the list) is not in the vocabulary, whose ids end at {}", ids[i],
+                                  i + 1, impl_->id_end - 1));
+    }
+    if (impl_->decodes_bytes) {
+      append_bytes_of(*token, bytes);
+    } else {
+      if (i > 0) bytes.push_back(' ');
+      bytes += *token;
+    }
+  }
+  return impl_->decodes_bytes ? lossy_utf8(bytes) : bytes;
+}
+
+std::int32_t Tokenizer::vocab_size() const { return static_cast<std::int32_t>(impl_->id_end); }
+
+std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
+  auto id = impl_->added.id_of(token);
+  if (!id) id = impl_->bpe.vocabulary().id_of(token);
+  if (!id) return std::nullopt;
+  return static_cast<std::int32_t>(*id);
+}
+
+}  // namespace sgpt
