@@ -49,4 +49,14 @@ struct BasicMatrix {
 using Matrix = BasicMatrix<void>;
 using ConstMatrix = BasicMatrix<const void>;
 
+/// One element of an f32, f16 or bf16 matrix as a float; for code that needs no speed.
+inline float float_at(ConstMatrix m, std::int64_t row, std::int64_t col) {
+  const std::int64_t at = row * m.cols + col;
+  switch (m.type) {
+    case DType::bf16: return float_from_bf16(static_cast<const std::uint16_t*>(m.data)[at]);
+    case DType::f16: return float_from_f16(static_cast<const std::uint16_t*>(m.data)[at]);
+    default: return m.f32()[at];
+  }
+}
+
 }  // namespace sgpt

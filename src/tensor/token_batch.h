@@ -30,4 +30,13 @@ struct PackedTexts {
   std::int64_t longest = 0;               // tokens of the longest text
 };
 
+/// A batch where it lies, for backends whose memory is the machine's own.
+inline PackedTexts view_of(const TokenBatch& batch) {
+  std::int64_t longest = 0;
+  for (std::size_t b = 1; b < batch.offsets.size(); ++b) {
+    longest = std::max<std::int64_t>(longest, batch.offsets[b] - batch.offsets[b - 1]);
+  }
+  return {batch.ids.data(), batch.offsets.data(), batch.tokens(), batch.texts(), longest};
+}
+
 }  // namespace sgpt

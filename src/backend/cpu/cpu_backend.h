@@ -7,6 +7,10 @@
 
 namespace sgpt {
 
-std::unique_ptr<Backend> make_cpu_backend();
+/// Which kernels compute matrix products: the best for this processor, or our own micro-kernel always (which serves the
+/// processors that oneDNN has no fitting kernels for; asked for by tests and benchmarks).
+enum class CpuProducts { best, simd };
+
+std::unique_ptr<Backend> make_cpu_backend(CpuProducts products = CpuProducts::best);
 
 }  // namespace sgpt

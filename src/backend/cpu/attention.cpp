@@ -1,0 +1,93 @@
+// Causal attention of one head over one text, a block of query rows at a time: the scores of a block lie in the cache,
+// and both products run through the micro-kernel. Texts are short (300 tokens, mostly), so a row of scores is kept
+// whole and its softmax is exact; memory is 24 rows of scores a thread however long the text is.
+#include "backend/cpu/simd.h"
+
+#include "backend/cpu/vector_ops.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/attention.cpp"
+#include <hwy/foreach_target.h>
+
+#include <cmath>
+
+#include "backend/cpu/attention_rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sgpt::cpu::HWY_NAMESPACE {
+
+constexpr std::int64_t kBlockRows = 4 * kKernelRows;
+enum Slot : std::size_t { kKeys, kValues, kQueries, kScores, kOut };
+
+struct Softmax {
+  float highest;
+  float sum;
+};
+
+/// Turns the scores of query i into exp(score − highest), zeros from key i + 1 up to key `end`.
+HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::int64_t end, float* row) {
+  const F f;
+  const std::int64_t keys = i + 1;
+  const Floats lowest = broadcast(-1e30f);
+  Floats highest = lowest;
+  for (std::int64_t j = 0; j < keys; j += lanes()) {
+    Floats score = biased(hn::LoadU(f, row + j), head, i, j);
+    if (keys - j < lanes()) score = hn::IfThenElse(hn::FirstN(f, static_cast<std::size_t>(keys - j)), score, lowest);
+    highest = hn::Max(highest, score);
+    hn::StoreU(score, f, row + j);
+  }
+  const float top = hn::GetLane(hn::MaxOfLanes(f, highest));
+  Floats sum = hn::Zero(f);
+  for (std::int64_t j = 0; j < keys; j += lanes()) {
+    const Floats p = first_lanes(hn::Exp(f, hn::Sub(hn::LoadU(f, row + j), broadcast(top))), keys - j);
+    sum = hn::Add(sum, p);
+    hn::StoreU(p, f, row + j);
+  }
+  zero_from(row, round_up(keys, lanes()), end);
+  return {top, sum_of(sum)};
+}
+
+void attend_head(const AttentionHead& head, float* y, float* log_sums, Workspace& workspace) {
+  const std::int64_t n = head.length, dim = head.dim;
+  const std::int64_t stride = score_stride(n), out_stride = round_up(dim, panel_width());
+  float* keys = workspace.floats(kKeys, panels_size(dim, n));      // Kᵀ [dim, n]
+  float* values = workspace.floats(kValues, panels_size(n, dim));  // V [n, dim]
+  float* queries = workspace.floats(kQueries, kBlockRows * dim);
+  float* scores = workspace.floats(kScores, kBlockRows * stride);
+  float* out = workspace.floats(kOut, kBlockRows * out_stride);
+  pack_panels(head.qkv + dim, 1, head.qkv_stride, dim, n, keys);
+  pack_panels(head.qkv + 2 * dim, head.qkv_stride, 1, n, dim, values);
+
+  for (std::int64_t first = 0; first < n; first += kBlockRows) {
+    const std::int64_t rows = HWY_MIN(kBlockRows, n - first);
+    copy_rows(head.qkv + first * head.qkv_stride, head.qkv_stride, rows, dim, queries);
+    multiply_below_diagonal(first, rows, dim, queries, keys, scores, stride);
+    Softmax softmax[kBlockRows];
+    for (std::int64_t r = 0; r < rows; ++r)
+      softmax[r] = softmax_row(head, first + r, first + rows, scores + r * stride);
+    multiply_triangle(first, rows, n, dim, scores, stride, values, out, out_stride);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const Floats scale = broadcast(1.0f / softmax[r].sum);
+      float* to = y + (first + r) * head.y_stride;
+      for (std::int64_t c = 0; c < dim; c += lanes()) {
+        store(hn::Mul(hn::LoadU(F(), out + r * out_stride + c), scale), to + c, dim - c);
+      }
+      if (log_sums) log_sums[(first + r) * head.heads] = softmax[r].highest + std::log(softmax[r].sum);
+    }
+  }
+}
+
+}  // namespace sgpt::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sgpt::cpu {
+
+HWY_EXPORT(attend_head);
+
+void attend(const AttentionHead& head, float* y, float* log_sums, Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(attend_head)(head, y, log_sums, workspace);
+}
+
+}  // namespace sgpt::cpu
+#endif

@@ -1,0 +1,69 @@
+// What the attention's forward and backward pass share: blocks of query rows against all keys up to them.
+#if defined(SGPT_CPU_ATTENTION_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SGPT_CPU_ATTENTION_ROWS_INL_H
+#undef SGPT_CPU_ATTENTION_ROWS_INL_H
+#else
+#define SGPT_CPU_ATTENTION_ROWS_INL_H
+#endif
+
+#include <hwy/contrib/math/math-inl.h>
+
+#include "backend/cpu/micro_kernel-inl.h"
+#include "backend/cpu/vector_ops.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sgpt::cpu::HWY_NAMESPACE {
+
+/// dense[rows, cols] = rows that lie `stride` floats apart.
+HWY_INLINE void copy_rows(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t cols, float* dense) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::memcpy(dense + r * cols, from + r * stride, static_cast<std::size_t>(cols) * sizeof(float));
+  }
+}
+
+/// scores[rows, keys] = queries · panels for the rows from `first_row` of a text on; what lies wholly past the diagonal
+/// is left undefined.
+HWY_INLINE void multiply_below_diagonal(std::int64_t first_row, std::int64_t rows, std::int64_t dim,
+                                        const float* queries, const float* panels, float* scores, std::int64_t stride) {
+  const std::int64_t keys = first_row + rows;
+  for (std::int64_t first = 0; first < keys; first += panel_width()) {
+    for (std::int64_t r = 0; r < rows; r += kKernelRows) {
+      const std::int64_t group = HWY_MIN(kKernelRows, rows - r);
+      if (first_row + r + group <= first) continue;
+      panel_times_rows(group, keys - first, {queries + r * dim, dim, 1}, panels + first * dim, dim,
+                       scores + r * stride + first, stride, false);
+    }
+  }
+}
+
+/// out[rows, dim] = weights[rows, keys] · panels, each row over the keys up to its own (weights past them being zero).
+HWY_INLINE void multiply_triangle(std::int64_t first_row, std::int64_t rows, std::int64_t length, std::int64_t dim,
+                                  const float* weights, std::int64_t stride, const float* panels, float* out,
+                                  std::int64_t out_stride) {
+  for (std::int64_t first = 0; first < dim; first += panel_width()) {
+    for (std::int64_t r = 0; r < rows; r += kKernelRows) {
+      const std::int64_t group = HWY_MIN(kKernelRows, rows - r);
+      panel_times_rows(group, dim - first, {weights + r * stride, stride, 1}, panels + first * length,
+                       first_row + r + group, out + r * out_stride + first, out_stride, false);
+    }
+  }
+}
+
+/// A row of scores is as wide as the keys in whole panels; one line more keeps rows apart in the cache's sets.
+HWY_INLINE std::int64_t score_stride(std::int64_t length) { return round_up(length, panel_width()) + 16; }
+
+/// dot · scale + slope · (j − i) for the keys j, j + 1, … of query i.
+HWY_INLINE Floats biased(Floats dot, const AttentionHead& head, std::int64_t i, std::int64_t j) {
+  const Floats distance = hn::Iota(F(), static_cast<float>(j - i));
+  return hn::MulAdd(dot, broadcast(head.scale), hn::Mul(distance, broadcast(head.slope)));
+}
+
+/// Zeros row[from, to) and up to a vector more.
+HWY_INLINE void zero_from(float* row, std::int64_t from, std::int64_t to) {
+  for (; from < to; from += lanes()) hn::StoreU(hn::Zero(F()), F(), row + from);
+}
+
+}  // namespace sgpt::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,64 @@
+// The cpu backend's class; its operations lie in backend_linear.cpp, backend_rows.cpp, backend_attention.cpp,
+// backend_pooling.cpp and backend_loss.cpp, where the work is cut into pieces for the threads. What a piece computes is
+// in vector_ops.h and product.h.
+#pragma once
+
+#include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/product.h"
+#include "backend/cpu/workspace.h"
+
+namespace sgpt::cpu {
+
+/// Any number of threads may run operations at once.
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(Products::Kernel kernel) : products_(kernel, workspaces_) {}
+
+  std::string_view name() const override { return "cpu"; }
+  Memory& memory() override { return host_memory(); }
+
+  void upload(ConstMatrix host, Matrix device) override;
+  void download(ConstMatrix device, Matrix host) override;
+  void zero(Matrix x) override;
+  PackedTexts place(const TokenBatch& batch, Arena& arena) override;
+
+  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use) override;
+  void repack(PackedWeight& weight, ConstMatrix values) override;
+
+  void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
+  void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;
+
+  void layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y, Matrix stats) override;
+  void layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy, Matrix dx,
+                           Matrix dweight, Matrix dbias) override;
+
+  void linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+              Matrix before_gelu) override;
+  void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) override;
+  void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) override;
+  void linear_backward_bias(ConstMatrix dy, Matrix dbias) override;
+  void gelu(ConstMatrix z, Matrix y) override;
+  void gelu_backward(ConstMatrix z, Matrix dy) override;
+
+  void attention(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, Matrix y, Matrix log_sums) override;
+  void attention_backward(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, ConstMatrix log_sums,
+                          ConstMatrix dy, Matrix dqkv) override;
+
+  void pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) override;
+  void pool_backward(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, ConstMatrix de,
+                     Matrix dh) override;
+
+  void normalize_rows(ConstMatrix x, Matrix y, Matrix norms) override;
+  void normalize_rows_backward(ConstMatrix y, ConstMatrix norms, ConstMatrix dy, Matrix dx) override;
+  void matmul(ConstMatrix a, bool transpose_a, ConstMatrix b, bool transpose_b, float alpha, Matrix c) override;
+  double cross_entropy(Matrix scores, std::span<const std::int32_t> labels) override;
+
+  double sum_of_squares(ConstMatrix x) override;
+  void adamw(const AdamW& options, ConstMatrix gradient, Matrix parameter, Matrix m, Matrix v) override;
+
+ private:
+  WorkspacePool workspaces_;
+  Products products_;
+};
+
+}  // namespace sgpt::cpu

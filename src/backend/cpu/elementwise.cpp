@@ -1,0 +1,120 @@
+// What happens to the tiles of a product, GELU and its gradient, column sums.
+#include "backend/cpu/simd.h"
+
+#include "backend/cpu/vector_ops.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/elementwise.cpp"
+#include <hwy/foreach_target.h>
+
+#include <hwy/contrib/math/math-inl.h>
+
+#include "backend/cpu/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sgpt::cpu::HWY_NAMESPACE {
+
+constexpr float kTwoRootTwoOverPi = 1.5957691216057308f;
+constexpr float kCubic = 0.044715f;
+
+/// σ(2u) with u = sqrt(2/π)·z·(1 + 0.044715·z²); the tanh form's 0.5·(1 + tanh u) is the same thing.
+struct Gate {
+  Floats open;    // σ(2u)
+  Floats closed;  // 1 − σ(2u), without the cancellation
+};
+
+HWY_INLINE Gate gate_of(Floats z) {
+  const Floats u2 =
+      hn::Mul(hn::Mul(z, broadcast(kTwoRootTwoOverPi)), hn::MulAdd(hn::Mul(z, z), broadcast(kCubic), broadcast(1.0f)));
+  // exp(88) is still finite, and 1 / (1 + exp(88)) is 0 to float.
+  const Floats e = hn::Exp(F(), hn::Min(hn::Neg(u2), broadcast(88.0f)));
+  const Floats open = hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), e));
+  return {open, hn::Mul(e, open)};
+}
+
+HWY_INLINE Floats gelu_of(Floats z) { return hn::Mul(z, gate_of(z).open); }
+
+/// d/dz of z·σ(2u) = σ + z·σ·(1 − σ)·2u'.
+HWY_INLINE Floats gelu_slope(Floats z) {
+  const Gate gate = gate_of(z);
+  const Floats inner =
+      hn::Mul(broadcast(kTwoRootTwoOverPi), hn::MulAdd(hn::Mul(z, z), broadcast(3 * kCubic), broadcast(1.0f)));
+  return hn::MulAdd(z, hn::Mul(hn::Mul(gate.open, gate.closed), inner), gate.open);
+}
+
+void gelu_n(const float* z, float* y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += lanes()) store(gelu_of(load(z + i, n - i)), y + i, n - i);
+}
+
+void gelu_backward_n(const float* z, float* dy, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += lanes()) {
+    store(hn::Mul(load(dy + i, n - i), gelu_slope(load(z + i, n - i))), dy + i, n - i);
+  }
+}
+
+void finish_linear_tile(const LinearEpilogue& epilogue, const Tile& tile) {
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    const float* from = tile.row_data(r);
+    float* y = epilogue.y.f32_row(tile.row + r) + tile.col;
+    float* kept = epilogue.before_gelu ? epilogue.before_gelu.f32_row(tile.row + r) + tile.col : nullptr;
+    for (std::int64_t i = 0; i < tile.cols; i += lanes()) {
+      const std::int64_t left = tile.cols - i;
+      Floats z = load(from + i, left);
+      if (epilogue.bias) z = hn::Add(z, load(epilogue.bias + tile.col + i, left));
+      if (kept) store(z, kept + i, left);
+      switch (epilogue.kind) {
+        case Epilogue::none: store(z, y + i, left); break;
+        case Epilogue::gelu: store(gelu_of(z), y + i, left); break;
+        case Epilogue::add: store(hn::Add(load(y + i, left), z), y + i, left); break;
+      }
+    }
+  }
+}
+
+void finish_product_tile(const Tile& tile, float alpha, bool accumulate, Matrix y) {
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    const float* from = tile.row_data(r);
+    float* to = y.f32_row(tile.row + r) + tile.col;
+    for (std::int64_t i = 0; i < tile.cols; i += lanes()) {
+      const std::int64_t left = tile.cols - i;
+      const Floats scaled = hn::Mul(load(from + i, left), broadcast(alpha));
+      store(accumulate ? hn::Add(load(to + i, left), scaled) : scaled, to + i, left);
+    }
+  }
+}
+
+void add_column_sums_n(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t stride, float* sums) {
+  for (std::int64_t i = 0; i < cols; i += lanes()) {
+    const std::int64_t left = cols - i;
+    Floats sum = load(sums + i, left);
+    for (std::int64_t r = 0; r < rows; ++r) sum = hn::Add(sum, load(x + r * stride + i, left));
+    store(sum, sums + i, left);
+  }
+}
+
+}  // namespace sgpt::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sgpt::cpu {
+
+HWY_EXPORT(gelu_n);
+HWY_EXPORT(gelu_backward_n);
+HWY_EXPORT(finish_linear_tile);
+HWY_EXPORT(finish_product_tile);
+HWY_EXPORT(add_column_sums_n);
+
+void gelu(const float* z, float* y, std::int64_t n) { HWY_DYNAMIC_DISPATCH(gelu_n)(z, y, n); }
+void gelu_backward(const float* z, float* dy, std::int64_t n) { HWY_DYNAMIC_DISPATCH(gelu_backward_n)(z, dy, n); }
+void finish_linear(const LinearEpilogue& epilogue, const Tile& tile) {
+  HWY_DYNAMIC_DISPATCH(finish_linear_tile)(epilogue, tile);
+}
+void finish_product(const Tile& tile, float alpha, bool accumulate, Matrix y) {
+  HWY_DYNAMIC_DISPATCH(finish_product_tile)(tile, alpha, accumulate, y);
+}
+void add_column_sums(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t stride, float* sums) {
+  HWY_DYNAMIC_DISPATCH(add_column_sums_n)(x, rows, cols, stride, sums);
+}
+
+}  // namespace sgpt::cpu
+#endif

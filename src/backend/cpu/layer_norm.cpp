@@ -1,0 +1,82 @@
+// LayerNorm over rows that stay in the first cache: mean, then variance around it, then the result.
+#include "backend/cpu/simd.h"
+
+#include "backend/cpu/vector_ops.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/layer_norm.cpp"
+#include <hwy/foreach_target.h>
+
+#include <cmath>
+
+#include "backend/cpu/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sgpt::cpu::HWY_NAMESPACE {
+
+void layer_norm_some(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
+                     std::int64_t d, float* y, float* stats) {
+  const auto count = static_cast<float>(d);
+  for (std::int64_t r = 0; r < rows; ++r, x += d, y += d) {
+    Floats sum = broadcast(0);
+    for (std::int64_t i = 0; i < d; i += lanes()) sum = hn::Add(sum, load(x + i, d - i));
+    const float mean = sum_of(sum) / count;
+    Floats squares = broadcast(0);
+    for (std::int64_t i = 0; i < d; i += lanes()) {
+      const Floats centred = first_lanes(hn::Sub(load(x + i, d - i), broadcast(mean)), d - i);
+      squares = hn::MulAdd(centred, centred, squares);
+    }
+    const float rstd = 1.0f / std::sqrt(sum_of(squares) / count + eps);
+    for (std::int64_t i = 0; i < d; i += lanes()) {
+      const Floats normal = hn::Mul(hn::Sub(load(x + i, d - i), broadcast(mean)), broadcast(rstd));
+      store(hn::MulAdd(normal, load(weight + i, d - i), load(bias + i, d - i)), y + i, d - i);
+    }
+    if (stats) {
+      stats[2 * r] = mean;
+      stats[2 * r + 1] = rstd;
+    }
+  }
+}
+
+void layer_norm_backward_some(const LayerNormBackward& p) {
+  const std::int64_t d = p.d;
+  for (std::int64_t r = 0; r < p.rows; ++r) {
+    const float *x = p.x + r * d, *dy = p.dy + r * d;
+    const Floats mean = broadcast(p.stats[2 * r]), rstd = broadcast(p.stats[2 * r + 1]);
+    const auto normal = [&](std::int64_t i) { return hn::Mul(hn::Sub(load(x + i, d - i), mean), rstd); };
+    Floats through_mean = broadcast(0), through_variance = broadcast(0);
+    for (std::int64_t i = 0; i < d; i += lanes()) {
+      const Floats g = load(dy + i, d - i), dnormal = hn::Mul(g, load(p.weight + i, d - i));
+      through_mean = hn::Add(through_mean, dnormal);
+      through_variance = hn::MulAdd(dnormal, normal(i), through_variance);
+      if (p.dweight) store(hn::MulAdd(g, normal(i), load(p.dweight + i, d - i)), p.dweight + i, d - i);
+      if (p.dbias) store(hn::Add(g, load(p.dbias + i, d - i)), p.dbias + i, d - i);
+    }
+    const Floats mean_part = broadcast(sum_of(through_mean) / static_cast<float>(d));
+    const Floats variance_part = broadcast(sum_of(through_variance) / static_cast<float>(d));
+    float* dx = p.dx + r * d;
+    for (std::int64_t i = 0; i < d; i += lanes()) {
+      const Floats dnormal = hn::Mul(load(dy + i, d - i), load(p.weight + i, d - i));
+      const Floats centred = hn::NegMulAdd(normal(i), variance_part, hn::Sub(dnormal, mean_part));
+      store(hn::MulAdd(centred, rstd, load(dx + i, d - i)), dx + i, d - i);
+    }
+  }
+}
+
+}  // namespace sgpt::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sgpt::cpu {
+
+HWY_EXPORT(layer_norm_some);
+HWY_EXPORT(layer_norm_backward_some);
+
+void layer_norm_rows(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
+                     std::int64_t d, float* y, float* stats) {
+  HWY_DYNAMIC_DISPATCH(layer_norm_some)(x, weight, bias, eps, rows, d, y, stats);
+}
+void layer_norm_backward_rows(const LayerNormBackward& piece) { HWY_DYNAMIC_DISPATCH(layer_norm_backward_some)(piece); }
+
+}  // namespace sgpt::cpu
+#endif

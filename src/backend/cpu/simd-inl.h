@@ -1,0 +1,56 @@
+// Loads and stores of rows of any length, and sums over lanes, for the vector kernels.
+#if defined(SGPT_CPU_SIMD_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SGPT_CPU_SIMD_INL_H
+#undef SGPT_CPU_SIMD_INL_H
+#else
+#define SGPT_CPU_SIMD_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+#include <cstring>
+
+HWY_BEFORE_NAMESPACE();
+namespace sgpt::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F = hn::ScalableTag<float>;
+using Floats = hn::Vec<F>;
+
+HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(F())); }
+
+/// The `left` floats at p, at most a vector; zeros in the lanes past them, and nothing past them is read.
+HWY_INLINE Floats load(const float* p, std::int64_t left) {
+  const F f;
+  if (HWY_LIKELY(left >= lanes())) return hn::LoadU(f, p);
+  HWY_ALIGN float tail[hn::MaxLanes(F())] = {};
+  std::memcpy(tail, p, static_cast<std::size_t>(left) * sizeof(float));
+  return hn::Load(f, tail);
+}
+
+/// Stores the first `left` lanes, at most a vector; nothing past them is written.
+HWY_INLINE void store(Floats v, float* p, std::int64_t left) {
+  const F f;
+  if (HWY_LIKELY(left >= lanes())) {
+    hn::StoreU(v, f, p);
+    return;
+  }
+  HWY_ALIGN float tail[hn::MaxLanes(F())];
+  hn::Store(v, f, tail);
+  std::memcpy(p, tail, static_cast<std::size_t>(left) * sizeof(float));
+}
+
+HWY_INLINE Floats broadcast(float x) { return hn::Set(F(), x); }
+HWY_INLINE float sum_of(Floats v) { return hn::GetLane(hn::SumOfLanes(F(), v)); }
+
+/// Lanes below `left` keep v, the others become zero.
+HWY_INLINE Floats first_lanes(Floats v, std::int64_t left) {
+  return left >= lanes() ? v : hn::IfThenElseZero(hn::FirstN(F(), static_cast<std::size_t>(left)), v);
+}
+
+}  // namespace sgpt::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,86 @@
+// Tiles by our own micro-kernel: for processors on which oneDNN has no kernel whose rows are independent of each other.
+// (Its AVX2 product gives a row other bits at odd places than at even ones.)
+#include "backend/cpu/simd.h"
+
+#include "backend/cpu/tile_kernel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/simd_tiles.cpp"
+#include <hwy/foreach_target.h>
+
+#include "backend/cpu/micro_kernel-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sgpt::cpu::HWY_NAMESPACE {
+
+// So many k at a time that a panel's piece stays in the first cache while the rows pass by.
+constexpr std::int64_t kInnerBlock = 256;
+
+std::int64_t tile_width() { return panel_width(); }
+
+/// Blocks of k one after the other, panels within each.
+void pack_tile(const StridedMatrix& right, std::int64_t inner, float* packed) {
+  for (std::int64_t k = 0; k < inner; k += kInnerBlock) {
+    const std::int64_t block = HWY_MIN(kInnerBlock, inner - k), present = HWY_MAX(0, HWY_MIN(block, right.rows - k));
+    float* panels = packed + k * round_up(right.cols, panel_width());
+    if (present < block)
+      std::memset(panels, 0, static_cast<std::size_t>(panels_size(block, right.cols)) * sizeof(float));
+    if (present == block) {
+      pack_panels(right.data + k * right.row_stride, right.row_stride, right.col_stride, block, right.cols, panels);
+      continue;
+    }
+    for (std::int64_t j = 0; j < right.cols; ++j) {
+      float* panel = panels + j / panel_width() * panel_width() * block + j % panel_width();
+      for (std::int64_t i = 0; i < present; ++i) {
+        panel[i * panel_width()] = right.data[(k + i) * right.row_stride + j * right.col_stride];
+      }
+    }
+  }
+}
+
+void multiply_tile(const float* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const float* packed,
+                   float* tile) {
+  for (std::int64_t k = 0; k < inner; k += kInnerBlock) {
+    multiply_panels(rows, cols, HWY_MIN(kInnerBlock, inner - k), {left + k, inner, 1},
+                    packed + k * round_up(cols, panel_width()), tile, round_up(cols, panel_width()), k > 0);
+  }
+}
+
+}  // namespace sgpt::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sgpt::cpu {
+
+HWY_EXPORT(tile_width);
+HWY_EXPORT(pack_tile);
+HWY_EXPORT(multiply_tile);
+
+namespace {
+
+class SimdTiles final : public TileKernel {
+ public:
+  bool supports(std::int64_t, std::int64_t) const override { return true; }
+  std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
+    return static_cast<std::size_t>(inner * tile_stride(cols)) * sizeof(float);
+  }
+  void pack(const StridedMatrix& right, std::int64_t inner, void* packed, Workspace&) const override {
+    HWY_DYNAMIC_DISPATCH(pack_tile)(right, inner, static_cast<float*>(packed));
+  }
+  std::int64_t row_quantum() const override { return 1; }
+  std::int64_t tile_stride(std::int64_t cols) const override {
+    const std::int64_t width = HWY_DYNAMIC_DISPATCH(tile_width)();
+    return (cols + width - 1) / width * width;
+  }
+  void multiply(const float* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
+                float* tile, Workspace&) const override {
+    HWY_DYNAMIC_DISPATCH(multiply_tile)(left, rows, inner, cols, static_cast<const float*>(packed), tile);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<TileKernel> make_simd_tiles() { return std::make_unique<SimdTiles>(); }
+
+}  // namespace sgpt::cpu
+#endif

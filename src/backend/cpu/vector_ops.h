@@ -1,0 +1,82 @@
+// The vector kernels, each over a piece of work for one thread; the files next to this one that include simd.h hold
+// them, compiled once for each instruction set and chosen when the program runs.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/backend.h"
+#include "backend/cpu/product.h"
+#include "backend/cpu/workspace.h"
+
+namespace sgpt::cpu {
+
+// --- elementwise.cpp ------------------------------------------------------------------------------------------------
+
+/// What linear does with a tile of x Wᵀ.
+struct LinearEpilogue {
+  const float* bias;  // [out], or null
+  Epilogue kind;
+  Matrix y;            // [T,out]
+  Matrix before_gelu;  // [T,out], or null
+};
+void finish_linear(const LinearEpilogue& epilogue, const Tile& tile);
+/// y = alpha · tile, or y += alpha · tile.
+void finish_product(const Tile& tile, float alpha, bool accumulate, Matrix y);
+void gelu(const float* z, float* y, std::int64_t n);
+void gelu_backward(const float* z, float* dy, std::int64_t n);
+/// sums[c] += Σ over `rows` rows of x[·, c], for `cols` columns; rows lie `stride` floats apart.
+void add_column_sums(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t stride, float* sums);
+
+// --- layer_norm.cpp -------------------------------------------------------------------------------------------------
+
+/// `stats` may be null.
+void layer_norm_rows(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
+                     std::int64_t d, float* y, float* stats);
+struct LayerNormBackward {
+  const float *x, *stats, *weight, *dy;
+  float* dx;       // +=
+  float* dweight;  // [d] of this piece, +=; or null
+  float* dbias;    // [d] of this piece, +=; or null
+  std::int64_t rows, d;
+};
+void layer_norm_backward_rows(const LayerNormBackward& piece);
+
+// --- attention.cpp, attention_backward.cpp --------------------------------------------------------------------------
+
+/// One head of one text.
+struct AttentionHead {
+  std::int64_t length;      // n, tokens of the text
+  std::int64_t dim;         // of the head
+  std::int64_t qkv_stride;  // 3d
+  std::int64_t y_stride;    // d
+  std::int64_t heads;       // from one token's log sum to the next
+  float slope, scale;
+  const float* qkv;       // q of the first token; k and v follow at dim and 2·dim
+  const float* log_sums;  // of the first token; for backward
+};
+/// y: of the first token; log_sums may be null.
+void attend(const AttentionHead& head, float* y, float* log_sums, Workspace& workspace);
+/// dy of the first token; dqkv: dq of the first token.
+void attend_backward(const AttentionHead& head, const float* dy, float* dqkv, Workspace& workspace);
+
+// --- rows.cpp -------------------------------------------------------------------------------------------------------
+
+/// to[n] = `n` elements of `type` (f32, f16, bf16) as floats.
+void convert_to_floats(const void* from, DType type, std::int64_t n, float* to);
+/// y[n] += x[n].
+void add_to(const float* x, std::int64_t n, float* y);
+/// sums[n] += weight · x[n], in double.
+void add_weighted(const float* x, double weight, std::int64_t n, double* sums);
+/// y[n] += weight · x[n].
+void add_scaled(const float* x, float weight, std::int64_t n, float* y);
+/// y[n] = max(y, x).
+void keep_larger(const float* x, std::int64_t n, float* y);
+double dot(const float* a, const float* b, std::int64_t n);
+/// y = a · x + b · z.
+void combine(float a, const float* x, float b, const float* z, std::int64_t n, float* y);
+
+// --- adamw.cpp ------------------------------------------------------------------------------------------------------
+
+void adamw(const AdamW& options, const float* gradient, std::int64_t n, float* parameter, float* m, float* v);
+
+}  // namespace sgpt::cpu

@@ -1,0 +1,101 @@
+// Linear layers and GELU. A packed weight is simply the matrix as f32.
+#include <cassert>
+#include <cmath>
+#include <vector>
+
+#include "backend/reference/reference_backend.h"
+
+namespace sgpt::reference {
+namespace {
+
+class PlainWeight final : public PackedWeight {
+ public:
+  explicit PlainWeight(ConstMatrix w)
+      : PackedWeight(w.rows, w.cols), values_(host_memory(), static_cast<std::size_t>(w.size()) * sizeof(float)) {
+    fill(w);
+  }
+  void fill(ConstMatrix w) {
+    for (std::int64_t o = 0; o < out(); ++o) {
+      for (std::int64_t i = 0; i < in(); ++i) values().f32_row(o)[i] = float_at(w, o, i);
+    }
+  }
+  Matrix values() { return {values_.data(), out(), in()}; }
+  ConstMatrix values() const { return {values_.data(), out(), in()}; }
+  std::size_t bytes() const override { return values_.bytes(); }
+
+ private:
+  Buffer values_;  // [out,in]
+};
+
+const PlainWeight& plain(const PackedWeight& weight) { return dynamic_cast<const PlainWeight&>(weight); }
+
+constexpr double kRootTwoOverPi = 0.79788456080286535588;
+constexpr double kCubic = 0.044715;
+
+double gelu_of(double z) { return 0.5 * z * (1 + std::tanh(kRootTwoOverPi * z * (1 + kCubic * z * z))); }
+
+double gelu_slope(double z) {
+  const double tanh = std::tanh(kRootTwoOverPi * z * (1 + kCubic * z * z));
+  return 0.5 * (1 + tanh) + 0.5 * z * (1 - tanh * tanh) * kRootTwoOverPi * (1 + 3 * kCubic * z * z);
+}
+
+}  // namespace
+
+std::unique_ptr<PackedWeight> ReferenceBackend::pack(ConstMatrix host_weight, WeightUse) {
+  return std::make_unique<PlainWeight>(host_weight);
+}
+
+void ReferenceBackend::repack(PackedWeight& weight, ConstMatrix values) {
+  assert(values.rows == weight.out() && values.cols == weight.in());
+  dynamic_cast<PlainWeight&>(weight).fill(values);
+}
+
+void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+                              Matrix before_gelu) {
+  const ConstMatrix w = plain(weight).values();
+  for (std::int64_t t = 0; t < x.rows; ++t) {
+    for (std::int64_t o = 0; o < w.rows; ++o) {
+      double z = bias ? bias.f32()[o] : 0;
+      for (std::int64_t i = 0; i < w.cols; ++i) z += static_cast<double>(x.f32_row(t)[i]) * w.f32_row(o)[i];
+      float& target = y.f32_row(t)[o];
+      switch (epilogue) {
+        case Epilogue::none: target = static_cast<float>(z); break;
+        case Epilogue::gelu: target = static_cast<float>(gelu_of(static_cast<float>(z))); break;
+        case Epilogue::add: target = static_cast<float>(target + z); break;
+      }
+      if (before_gelu) before_gelu.f32_row(t)[o] = static_cast<float>(z);
+    }
+  }
+}
+
+void ReferenceBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {
+  matmul(dy, false, plain(weight).values(), false, 1, dx);
+}
+
+void ReferenceBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
+  for (std::int64_t o = 0; o < dweight.rows; ++o) {
+    for (std::int64_t i = 0; i < dweight.cols; ++i) {
+      double sum = 0;
+      for (std::int64_t t = 0; t < x.rows; ++t) sum += static_cast<double>(dy.f32_row(t)[o]) * x.f32_row(t)[i];
+      dweight.f32_row(o)[i] += static_cast<float>(sum);
+    }
+  }
+}
+
+void ReferenceBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {
+  for (std::int64_t o = 0; o < dy.cols; ++o) {
+    double sum = 0;
+    for (std::int64_t t = 0; t < dy.rows; ++t) sum += dy.f32_row(t)[o];
+    dbias.f32()[o] += static_cast<float>(sum);
+  }
+}
+
+void ReferenceBackend::gelu(ConstMatrix z, Matrix y) {
+  for (std::int64_t i = 0; i < z.size(); ++i) y.f32()[i] = static_cast<float>(gelu_of(z.f32()[i]));
+}
+
+void ReferenceBackend::gelu_backward(ConstMatrix z, Matrix dy) {
+  for (std::int64_t i = 0; i < z.size(); ++i) dy.f32()[i] = static_cast<float>(dy.f32()[i] * gelu_slope(z.f32()[i]));
+}
+
+}  // namespace sgpt::reference

@@ -1,0 +1,163 @@
+// The reference's gradients against finite differences of its own forward operations. The scalar that is differentiated
+// is Σ weight · output with random weights; four evaluations a number make the difference quotient exact to fourth
+// order, so that the step can be large enough for float outputs.
+#include <functional>
+
+#include "backend/reference/reference_backend.h"
+#include "matrices.h"
+
+namespace sgpt::testing {
+namespace {
+
+class Gradients : public ::testing::Test {
+ protected:
+  static double weighted(const Owned& output, const Owned& weights) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < output.size(); ++i) sum += static_cast<double>(output[i]) * weights[i];
+    return sum;
+  }
+
+  /// d f / d x against `gradient`, number by number.
+  static void check(Owned& x, const Owned& gradient, const std::function<double()>& f, double tolerance = 2e-4) {
+    ASSERT_EQ(x.size(), gradient.size());
+    double largest = 1e-3;
+    for (std::int64_t i = 0; i < x.size(); ++i) largest = std::max(largest, std::abs(static_cast<double>(gradient[i])));
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      const float kept = x[i];
+      const auto at = [&](float step) {
+        x[i] = kept + step;
+        return f();
+      };
+      constexpr float kStep = 1.0f / 64;
+      const double near = (at(kStep) - at(-kStep)) / (2.0 * kStep),
+                   far = (at(2 * kStep) - at(-2 * kStep)) / (4.0 * kStep);
+      x[i] = kept;
+      ASSERT_NEAR(gradient[i], (4 * near - far) / 3, tolerance * largest) << "number " << i;
+    }
+  }
+
+  Random random_{11};
+  std::unique_ptr<Backend> backend_ = make_reference_backend();
+  Arena arena_{host_memory()};
+};
+
+TEST_F(Gradients, LayerNorm) {
+  const std::int64_t rows = 3, d = 7;
+  Owned x = random_.matrix(rows, d), weight = random_.matrix(1, d), bias = random_.matrix(1, d);
+  const Owned dy = random_.matrix(rows, d);
+  const auto loss = [&] {
+    Owned y(rows, d);
+    backend_->layer_norm(x, weight, bias, 1e-5f, y, {});
+    return weighted(y, dy);
+  };
+  Owned y(rows, d), stats(rows, 2), dx(rows, d), dweight(1, d), dbias(1, d);
+  backend_->layer_norm(x, weight, bias, 1e-5f, y, stats);
+  backend_->layer_norm_backward(x, stats, weight, dy, dx, dweight, dbias);
+  check(x, dx, loss);
+  check(weight, dweight, loss);
+  check(bias, dbias, loss);
+}
+
+TEST_F(Gradients, Linear) {
+  const std::int64_t rows = 4, in = 5, out = 3;
+  Owned x = random_.matrix(rows, in), w = random_.matrix(out, in), bias = random_.matrix(1, out);
+  const Owned dy = random_.matrix(rows, out);
+  const auto loss = [&] {
+    Owned y(rows, out);
+    backend_->linear(x, *backend_->pack(w, WeightUse::forward), bias, y, Epilogue::none);
+    return weighted(y, dy);
+  };
+  Owned dx(rows, in), dw(out, in), db(1, out);
+  backend_->linear_backward_input(dy, *backend_->pack(w, WeightUse::forward_and_backward), dx);
+  backend_->linear_backward_weight(dy, x, dw);
+  backend_->linear_backward_bias(dy, db);
+  check(x, dx, loss);
+  check(w, dw, loss);
+  check(bias, db, loss);
+}
+
+TEST_F(Gradients, Gelu) {
+  Owned z = random_.matrix(5, 9, 2);
+  const Owned weights = random_.matrix(5, 9);
+  Owned dz = weights;
+  backend_->gelu_backward(z, dz);
+  check(z, dz, [&] {
+    Owned y(5, 9);
+    backend_->gelu(z, y);
+    return weighted(y, weights);
+  });
+}
+
+TEST_F(Gradients, Attention) {
+  const std::int64_t heads = 3, dim = 4, d = heads * dim;
+  const TokenBatch batch = random_.batch({3, 0, 1, 5});
+  const PackedTexts texts = backend_->place(batch, arena_);
+  Owned qkv = random_.matrix(texts.tokens, 3 * d), slopes(1, heads);
+  for (std::int64_t h = 0; h < heads; ++h) slopes[h] = 0.25f * static_cast<float>(h);
+  const Owned dy = random_.matrix(texts.tokens, d);
+  Owned y(texts.tokens, d), sums(texts.tokens, heads), dqkv(texts.tokens, 3 * d);
+  backend_->attention(texts, qkv, slopes, y, sums);
+  backend_->attention_backward(texts, qkv, slopes, sums, dy, dqkv);
+  check(qkv, dqkv, [&] {
+    Owned out(texts.tokens, d);
+    backend_->attention(texts, qkv, slopes, out, {});
+    return weighted(out, dy);
+  });
+}
+
+TEST_F(Gradients, Pooling) {
+  const TokenBatch batch = random_.batch({4, 0, 1, 6});
+  const PackedTexts texts = backend_->place(batch, arena_);
+  const std::int64_t d = 3;
+  Owned h = random_.matrix(texts.tokens, d, 3);  // far apart, so that no step changes which token is the maximum
+  for (const PoolingMode mode : {PoolingMode::cls, PoolingMode::max, PoolingMode::mean, PoolingMode::mean_sqrt_len,
+                                 PoolingMode::weightedmean, PoolingMode::lasttoken}) {
+    const std::vector<PoolingMode> modes{mode, PoolingMode::mean};
+    const Owned de = random_.matrix(texts.texts, 2 * d);
+    Owned dh(texts.tokens, d);
+    backend_->pool_backward(texts, h, modes, de, dh);
+    check(h, dh, [&] {
+      Owned e(texts.texts, 2 * d);
+      backend_->pool(texts, h, modes, e);
+      return weighted(e, de);
+    });
+  }
+}
+
+TEST_F(Gradients, Embedding) {
+  const TokenBatch batch = random_.batch({4, 6}, 5);
+  const PackedTexts texts = backend_->place(batch, arena_);
+  Owned table = random_.matrix(5, 3), dtable(5, 3);
+  const Owned dx = random_.matrix(texts.tokens, 3);
+  backend_->embed_backward(texts, dx, dtable);
+  check(table, dtable, [&] {
+    Owned x(texts.tokens, 3);
+    backend_->embed(texts, table, x);
+    return weighted(x, dx);
+  });
+}
+
+TEST_F(Gradients, NormalizeRows) {
+  Owned x = random_.matrix(4, 6), y(4, 6), norms(4, 1), dx(4, 6);
+  const Owned dy = random_.matrix(4, 6);
+  backend_->normalize_rows(x, y, norms);
+  backend_->normalize_rows_backward(y, norms, dy, dx);
+  check(x, dx, [&] {
+    Owned out(4, 6);
+    backend_->normalize_rows(x, out, {});
+    return weighted(out, dy);
+  });
+}
+
+TEST_F(Gradients, CrossEntropy) {
+  Owned scores = random_.matrix(4, 7, 2), gradient = scores;
+  const std::vector<std::int32_t> labels{3, 0, 6, 3};
+  backend_->cross_entropy(gradient, labels);
+  check(scores, gradient, [&] {
+    Owned copy = scores;
+    return backend_->cross_entropy(copy, labels);
+  });
+}
+
+}  // namespace
+}  // namespace sgpt::testing

@@ -1,0 +1,295 @@
+// Every operation of every device against the reference, over one table of shapes.
+#include <fmt/format.h>
+
+#include "backend/reference/reference_backend.h"
+#include "devices.h"
+#include "matrices.h"
+
+namespace sgpt::testing {
+namespace {
+
+struct Shape {
+  std::string name;
+  std::vector<int> lengths;
+  std::int64_t heads, dim;
+  std::int64_t d() const { return heads * dim; }
+};
+
+std::vector<Shape> shapes() {
+  return {
+      {"one_token", {1}, 2, 8},
+      {"empty_texts", {0, 3, 0, 1, 0}, 2, 16},
+      {"only_empty_texts", {0, 0}, 2, 16},
+      {"ragged", {5, 1, 17, 2, 24, 25, 9}, 4, 16},
+      {"odd_head", {31, 7, 1, 20}, 3, 20},
+      {"tiny_odd_head", {6, 13}, 3, 5},
+      {"head_80", {49, 48, 3}, 2, 80},
+      {"head_112", {66, 1}, 2, 112},
+      {"head_128", {70, 12}, 1, 128},
+      {"long", {300, 1, 130}, 2, 64},
+      {"wide", {40, 29}, 5, 64},
+  };
+}
+
+struct Case {
+  Device device;
+  Shape shape;
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.shape.name << " on " << c.device.name; }
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const Device& device : devices()) {
+    for (const Shape& shape : shapes()) all.push_back({device, shape});
+  }
+  return all;
+}
+
+class Operations : public ::testing::TestWithParam<Case> {
+ protected:
+  const Shape& shape() const { return GetParam().shape; }
+  std::int64_t tokens() const { return texts_.tokens; }
+
+  Random random_{7};
+  InstructionScope instructions_{GetParam().device};
+  std::unique_ptr<Backend> backend_ = GetParam().device.make();
+  std::unique_ptr<Backend> reference_ = make_reference_backend();
+  Arena arena_{host_memory()};
+  TokenBatch batch_ = random_.batch(shape().lengths);
+  PackedTexts texts_ = backend_->place(batch_, arena_);
+};
+
+TEST_P(Operations, Linear) {
+  const std::int64_t in = shape().d(), out = 3 * in + 1;
+  const Owned x = random_.matrix(tokens(), in), w = random_.matrix(out, in, 0.2f), bias = random_.matrix(1, out);
+  const Owned before = random_.matrix(tokens(), out);
+  const auto packed = backend_->pack(w, WeightUse::forward), plain = reference_->pack(w, WeightUse::forward);
+  EXPECT_EQ(packed->out(), out);
+  EXPECT_EQ(packed->in(), in);
+  EXPECT_GE(packed->bytes(), static_cast<std::size_t>(out * in) * 4);
+  for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::add}) {
+    Owned y = before, expected = before;
+    backend_->linear(x, *packed, bias, y, epilogue);
+    reference_->linear(x, *plain, bias, expected, epilogue);
+    EXPECT_LT(relative_error(y, expected), 2e-6) << static_cast<int>(epilogue);
+  }
+}
+
+TEST_P(Operations, LinearKeepsWhatGeluNeeds) {
+  const std::int64_t in = shape().d(), out = 4 * in;
+  const Owned x = random_.matrix(tokens(), in), bias = random_.matrix(1, out);
+  const auto packed = backend_->pack(random_.matrix(out, in, 0.2f), WeightUse::forward);
+  Owned plain(tokens(), out), y(tokens(), out), z(tokens(), out), alone(tokens(), out), again(tokens(), out);
+  backend_->linear(x, *packed, bias, plain, Epilogue::none);
+  backend_->linear(x, *packed, bias, alone, Epilogue::gelu);
+  backend_->linear(x, *packed, bias, y, Epilogue::gelu, z);
+  backend_->gelu(z, again);
+  EXPECT_TRUE(same_bits(z, plain));
+  EXPECT_TRUE(same_bits(y, alone));
+  EXPECT_TRUE(same_bits(again, alone));
+}
+
+TEST_P(Operations, LinearBackward) {
+  const std::int64_t in = shape().d(), out = 3 * in;
+  const Owned x = random_.matrix(tokens(), in), w = random_.matrix(out, in), dy = random_.matrix(tokens(), out);
+  const auto packed = backend_->pack(w, WeightUse::forward_and_backward);
+  const auto plain = reference_->pack(w, WeightUse::forward_and_backward);
+  Owned dx(tokens(), in), expected_dx(tokens(), in);
+  backend_->linear_backward_input(dy, *packed, dx);
+  reference_->linear_backward_input(dy, *plain, expected_dx);
+  EXPECT_LT(relative_error(dx, expected_dx), 2e-6);
+
+  Owned dw = random_.matrix(out, in), expected_dw = dw;
+  backend_->linear_backward_weight(dy, x, dw);
+  reference_->linear_backward_weight(dy, x, expected_dw);
+  EXPECT_LT(relative_error(dw, expected_dw), 2e-6);
+
+  Owned db = random_.matrix(1, out), expected_db = db;
+  backend_->linear_backward_bias(dy, db);
+  reference_->linear_backward_bias(dy, expected_db);
+  EXPECT_LT(relative_error(db, expected_db), 2e-6);
+}
+
+TEST_P(Operations, RepackTakesNewValues) {
+  const std::int64_t in = shape().d(), out = in + 3;
+  const Owned x = random_.matrix(tokens(), in), dy = random_.matrix(tokens(), out), fresh = random_.matrix(out, in);
+  const auto packed = backend_->pack(random_.matrix(out, in), WeightUse::forward_and_backward);
+  const auto direct = backend_->pack(fresh, WeightUse::forward_and_backward);
+  backend_->repack(*packed, fresh);
+  Owned y(tokens(), out), expected(tokens(), out), dx(tokens(), in), expected_dx(tokens(), in);
+  backend_->linear(x, *packed, {}, y, Epilogue::none);
+  backend_->linear(x, *direct, {}, expected, Epilogue::none);
+  EXPECT_TRUE(same_bits(y, expected));
+  backend_->linear_backward_input(dy, *packed, dx);
+  backend_->linear_backward_input(dy, *direct, expected_dx);
+  EXPECT_TRUE(same_bits(dx, expected_dx));
+}
+
+TEST_P(Operations, LayerNorm) {
+  const std::int64_t d = shape().d();
+  Owned x = random_.matrix(tokens(), d, 3);
+  for (std::int64_t i = 0; i < x.size(); ++i) x[i] += 5;
+  const Owned weight = random_.matrix(1, d), bias = random_.matrix(1, d), dy = random_.matrix(tokens(), d);
+  Owned y(tokens(), d), stats(tokens(), 2), expected(tokens(), d), expected_stats(tokens(), 2);
+  backend_->layer_norm(x, weight, bias, 1e-5f, y, stats);
+  reference_->layer_norm(x, weight, bias, 1e-5f, expected, expected_stats);
+  EXPECT_LT(relative_error(y, expected), 3e-6);
+  EXPECT_LT(relative_error(stats, expected_stats), 3e-6);
+
+  Owned in_place = x;
+  backend_->layer_norm(in_place, weight, bias, 1e-5f, in_place, {});
+  EXPECT_TRUE(same_bits(in_place, y));
+
+  Owned dx = random_.matrix(tokens(), d), dweight = random_.matrix(1, d), dbias = random_.matrix(1, d);
+  Owned expected_dx = dx, expected_dweight = dweight, expected_dbias = dbias;
+  backend_->layer_norm_backward(x, expected_stats, weight, dy, dx, dweight, dbias);
+  reference_->layer_norm_backward(x, expected_stats, weight, dy, expected_dx, expected_dweight, expected_dbias);
+  EXPECT_LT(relative_error(dx, expected_dx), 3e-6);
+  EXPECT_LT(relative_error(dweight, expected_dweight), 3e-6);
+  EXPECT_LT(relative_error(dbias, expected_dbias), 3e-6);
+  Owned bias_alone(1, d), dx_alone(tokens(), d);
+  backend_->layer_norm_backward(x, expected_stats, weight, dy, dx_alone, {}, bias_alone);
+  Owned expected_alone(1, d), unused(tokens(), d);
+  reference_->layer_norm_backward(x, expected_stats, weight, dy, unused, {}, expected_alone);
+  EXPECT_LT(relative_error(bias_alone, expected_alone), 3e-6);
+}
+
+TEST_P(Operations, Attention) {
+  const std::int64_t d = shape().d(), heads = shape().heads;
+  const Owned qkv = random_.matrix(tokens(), 3 * d, 1.5f);
+  Owned slopes(1, heads);
+  for (std::int64_t h = 0; h < heads; ++h) slopes[h] = 0.5f / static_cast<float>(1 << h);
+  Owned y(tokens(), d), sums(tokens(), heads), expected(tokens(), d), expected_sums(tokens(), heads);
+  backend_->attention(texts_, qkv, slopes, y, sums);
+  reference_->attention(texts_, qkv, slopes, expected, expected_sums);
+  EXPECT_LT(relative_error(y, expected), 3e-6);
+  EXPECT_LT(relative_error(sums, expected_sums), 3e-6);
+  Owned without(tokens(), d);
+  backend_->attention(texts_, qkv, slopes, without, {});
+  EXPECT_TRUE(same_bits(without, y));
+
+  const Owned dy = random_.matrix(tokens(), d);
+  Owned dqkv(tokens(), 3 * d, 99), expected_dqkv(tokens(), 3 * d);
+  backend_->attention_backward(texts_, qkv, slopes, expected_sums, dy, dqkv);
+  reference_->attention_backward(texts_, qkv, slopes, expected_sums, dy, expected_dqkv);
+  EXPECT_LT(relative_error(dqkv, expected_dqkv), 1e-5);
+}
+
+TEST_P(Operations, Gelu) {
+  Owned z = random_.matrix(std::max<std::int64_t>(tokens(), 1), shape().d(), 3), y(z.rows(), z.cols());
+  const float edges[] = {0.0f, -0.0f, 50.0f, -50.0f, 1e4f, -1e4f, 1e-30f, 3e38f};
+  for (std::int64_t i = 0; i < 8; ++i) z[i] = edges[i];
+  Owned expected(z.rows(), z.cols());
+  backend_->gelu(z, y);
+  reference_->gelu(z, expected);
+  for (std::int64_t i = 0; i < z.size(); ++i)
+    ASSERT_NEAR(y[i], expected[i], 5e-7 * (1 + std::abs(expected[i]))) << z[i];
+  z[7] = 20;  // the slope of 3e38 overflows in float
+  Owned dy = random_.matrix(z.rows(), z.cols()), expected_dy = dy;
+  backend_->gelu_backward(z, dy);
+  reference_->gelu_backward(z, expected_dy);
+  for (std::int64_t i = 0; i < z.size(); ++i)
+    ASSERT_NEAR(dy[i], expected_dy[i], 1e-6 * (1 + std::abs(expected_dy[i]))) << z[i];
+}
+
+TEST_P(Operations, Embedding) {
+  const std::int64_t d = shape().d(), vocabulary = 50;
+  const Owned table = random_.matrix(vocabulary, d), dx = random_.matrix(tokens(), d);
+  Owned x(tokens(), d), expected(tokens(), d), dtable = random_.matrix(vocabulary, d), expected_dtable = dtable;
+  backend_->embed(texts_, table, x);
+  reference_->embed(texts_, table, expected);
+  EXPECT_TRUE(same_bits(x, expected));
+  backend_->embed_backward(texts_, dx, dtable);
+  reference_->embed_backward(texts_, dx, expected_dtable);
+  EXPECT_TRUE(same_bits(dtable, expected_dtable));
+}
+
+TEST_P(Operations, Pooling) {
+  const std::int64_t d = shape().d(), texts = texts_.texts;
+  const std::vector<PoolingMode> all{PoolingMode::cls,           PoolingMode::max,          PoolingMode::mean,
+                                     PoolingMode::mean_sqrt_len, PoolingMode::weightedmean, PoolingMode::lasttoken};
+  Owned h = random_.matrix(tokens(), d);
+  for (std::int64_t i = 0; i < h.size(); ++i) h[i] = std::round(h[i] * 4) / 4;  // ties for the maximum
+  std::vector<std::vector<PoolingMode>> lists{all};
+  for (const PoolingMode mode : all) lists.push_back({mode});
+  for (const auto& modes : lists) {
+    const auto wide = d * static_cast<std::int64_t>(modes.size());
+    Owned e(texts, wide, 9), expected(texts, wide);
+    backend_->pool(texts_, h, modes, e);
+    reference_->pool(texts_, h, modes, expected);
+    EXPECT_LT(relative_error(e, expected), 3e-7);
+    const Owned de = random_.matrix(texts, wide);
+    Owned dh(tokens(), d, 9), expected_dh(tokens(), d);
+    backend_->pool_backward(texts_, h, modes, de, dh);
+    reference_->pool_backward(texts_, h, modes, de, expected_dh);
+    EXPECT_LT(relative_error(dh, expected_dh), 1e-6);
+  }
+}
+
+TEST_P(Operations, NormalizeRows) {
+  Owned x = random_.matrix(tokens() + 2, shape().d());
+  for (std::int64_t c = 0; c < x.cols(); ++c) x.at(1, c) = 0;  // an empty text's embedding
+  Owned y(x.rows(), x.cols()), norms(x.rows(), 1), expected = y, expected_norms = norms;
+  backend_->normalize_rows(x, y, norms);
+  reference_->normalize_rows(x, expected, expected_norms);
+  EXPECT_LT(relative_error(y, expected), 5e-7);
+  EXPECT_LT(relative_error(norms, expected_norms), 5e-7);
+  Owned in_place = x;
+  backend_->normalize_rows(in_place, in_place, {});
+  EXPECT_TRUE(same_bits(in_place, y));
+
+  expected_norms[1] = 1;  // 1e12-fold gradients would hide the others
+  const Owned dy = random_.matrix(x.rows(), x.cols());
+  Owned dx = dy, expected_dx(x.rows(), x.cols());
+  backend_->normalize_rows_backward(expected, expected_norms, dx, dx);
+  reference_->normalize_rows_backward(expected, expected_norms, dy, expected_dx);
+  EXPECT_LT(relative_error(dx, expected_dx), 1e-6);
+}
+
+TEST_P(Operations, Matmul) {
+  const std::int64_t m = tokens(), k = shape().d(), n = shape().d() / 2 + 5;
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      const Owned a = ta ? random_.matrix(k, m) : random_.matrix(m, k),
+                  b = tb ? random_.matrix(n, k) : random_.matrix(k, n);
+      Owned c(m, n, 9), expected(m, n);
+      backend_->matmul(a, ta, b, tb, 20, c);
+      reference_->matmul(a, ta, b, tb, 20, expected);
+      EXPECT_LT(relative_error(c, expected), 2e-6) << ta << tb;
+    }
+  }
+}
+
+TEST_P(Operations, CrossEntropy) {
+  const std::int64_t texts = std::max<std::int64_t>(1, tokens() / 2), candidates = texts + shape().d();
+  Owned scores = random_.matrix(texts, candidates, 8), expected = scores;
+  std::vector<std::int32_t> labels(static_cast<std::size_t>(texts));
+  for (auto& label : labels) label = random_.below(static_cast<int>(candidates));
+  const double loss = backend_->cross_entropy(scores, labels);
+  EXPECT_NEAR(loss, reference_->cross_entropy(expected, labels), 1e-12 * std::abs(loss));
+  EXPECT_LT(relative_error(scores, expected), 1e-7);
+}
+
+TEST_P(Operations, Optimiser) {
+  const std::int64_t rows = tokens() + 1, cols = shape().d() * 3 + 1;
+  const Owned gradient = random_.matrix(rows, cols);
+  Owned p = random_.matrix(rows, cols), m = random_.matrix(rows, cols, 0.1f), v = random_.matrix(rows, cols, 0.1f);
+  for (std::int64_t i = 0; i < v.size(); ++i) v[i] = std::abs(v[i]);
+  Owned expected_p = p, expected_m = m, expected_v = v;
+  const AdamW options{.step_size = 0.01f, .decay = 1e-3f, .gradient_scale = 0.5f};
+  backend_->adamw(options, gradient, p, m, v);
+  reference_->adamw(options, gradient, expected_p, expected_m, expected_v);
+  EXPECT_LT(relative_error(p, expected_p), 3e-7);
+  EXPECT_LT(relative_error(m, expected_m), 3e-7);
+  EXPECT_LT(relative_error(v, expected_v), 3e-7);
+  const double squares = reference_->sum_of_squares(gradient);
+  EXPECT_NEAR(backend_->sum_of_squares(gradient), squares, 1e-12 * squares);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Operations, ::testing::ValuesIn(cases()), [](const auto& test) {
+  return fmt::format("{}_{}", test.param.device.name, test.param.shape.name);
+});
+
+}  // namespace
+}  // namespace sgpt::testing
