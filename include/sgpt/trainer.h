@@ -23,8 +23,8 @@ struct TrainStep {
   double tokens_per_second = 0;
 };
 
-/// The defaults are those of SGPT's train_bi-encoder_mnrl.py. An SGPT model proper wants `pooling` weightedmean, `brackets`
-/// and `freeze_non_bias`.
+/// The defaults are those of SGPT's train_bi-encoder_mnrl.py. An SGPT model proper wants `pooling` weightedmean,
+/// `brackets` and `freeze_non_bias`.
 struct TrainOptions {
   std::filesystem::path model;       ///< folder: sentence-transformers, or a plain BLOOM checkpoint
   std::filesystem::path train_data;  ///< JSONL, or a BEIR folder with qrels/train.tsv
@@ -33,7 +33,7 @@ struct TrainOptions {
   PoolingMode pooling = PoolingMode::mean;
   bool brackets = false;  ///< `[query]`, `{document}` (`--specb`)
   std::int64_t max_seq_length = 300;
-  std::int64_t negatives_per_query = 0;  ///< in each step; 0: as many as the example with the fewest has
+  std::int64_t negatives_per_query = 0;     ///< in each step; 0: as many as the example with the fewest has
   std::int64_t train_dataset_max_size = 0;  ///< only the first so many examples; 0: all
   bool shuffle = true;
 
@@ -53,8 +53,9 @@ struct TrainOptions {
   bool train_word_embeddings = false;  ///< … but the word embedding
 
   bool grad_cache = false;
-  std::int64_t chunk_size = 1;                   ///< texts a column in a chunk of GradCache
-  std::optional<std::size_t> activation_memory;  ///< bytes for chunks that need no second pass; unset: half of what is free
+  std::int64_t chunk_size = 1;  ///< texts a column in a chunk of GradCache
+  std::optional<std::size_t>
+      activation_memory;  ///< bytes for chunks that need no second pass; unset: half of what is free
 
   std::filesystem::path log_file;  ///< JSON lines, one a step; empty: none
   std::string backend = "cpu";
@@ -72,9 +73,9 @@ struct TrainResult {
   double seconds = 0;  ///< of the steps alone
 };
 
-/// Trains and writes a sentence-transformers folder. The same options give the same file, byte for byte, on the same machine.
-/// Throws UserError for wrong options and data, before training where it can be seen before, and when the loss stops being
-/// a number; MachineError when the machine fails. Nothing is left under `output` then.
+/// Trains and writes a sentence-transformers folder. The same options give the same file, byte for byte, on the same
+/// machine. Throws UserError for wrong options and data, before training where it can be seen before, and when the loss
+/// stops being a number; MachineError when the machine fails. Nothing is left under `output` then.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace sgpt

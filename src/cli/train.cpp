@@ -1,0 +1,245 @@
+// sgpt train: the options of train_bi-encoder_mnrl.py, a progress bar, and the summary.
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "backend/backend.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "cli/command.h"
+#include "sgpt/error.h"
+#include "sgpt/trainer.h"
+#include "train/schedule.h"
+
+namespace sgpt::cli {
+namespace {
+
+constexpr std::int64_t kMost = std::int64_t{1} << 30;
+
+struct RefusedOption {
+  const char* name;
+  bool has_value;
+  const char* instead;
+};
+
+// Options of the reference that this program does not have: refused by name, never ignored.
+constexpr std::array<RefusedOption, 14> kRefused{{
+    {"--eval_batch_size", true, "evaluate the trained folder with sgpt eval"},
+    {"--dev_corpus_max_size", true, "evaluate the trained folder with sgpt eval"},
+    {"--no_training", false, "evaluate a folder with sgpt eval"},
+    {"--negs_to_use", true, "give the negatives in the training data"},
+    {"--num_negs_per_system", true, "give the negatives in the training data"},
+    {"--ce_score_margin", true, "give the negatives in the training data"},
+    {"--use_all_queries", false, "every line of the training data is used"},
+    {"--use_pre_trained_model", false, "say what the model's folder says with --pooling, --specb and --max_seq_length"},
+    {"--use_amp", false, "training computes in 32 bits"},
+    {"--add_special_token", false, "use --specb"},
+    {"--speca", false, "use --specb"},
+    {"--asym", false, "queries and documents share one model"},
+    {"--wandb", false, "use --log_file"},
+    {"--wandbwatchlog", true, "use --log_file"},
+}};
+
+void add_refused(CLI::App& command) {
+  for (const RefusedOption& refused : kRefused) {
+    const auto refuse = [refused] {
+      throw UserError(fmt::format("{} is not supported: {}", refused.name, refused.instead));
+    };
+    CLI::Option* option = refused.has_value ? command.add_option_function<std::string>(
+                                                  names(refused.name), [refuse](const std::string&) { refuse(); })
+                                            : command.add_flag_callback(names(refused.name), refuse);
+    option->group("");  // not shown in the help
+  }
+}
+
+std::vector<std::string> strings(const std::vector<std::string_view>& views) { return {views.begin(), views.end()}; }
+
+void add_files(CLI::App& command, TrainOptions& options) {
+  const char* group = "What is trained on what";
+  command
+      .add_option(names("--model_name"), options.model,
+                  "Folder of the model to start from: sentence-transformers, or a plain BLOOM checkpoint")
+      ->required()
+      ->type_name("DIR")
+      ->group(group);
+  command
+      .add_option(
+          names("--train_data"), options.train_data,
+          "JSON lines {\"query\", \"positive\", \"negative\"} (positive and negative may be lists; the negative may "
+          "be left out of all lines), or a BEIR folder with qrels/train.tsv")
+      ->required()
+      ->type_name("FILE|DIR")
+      ->group(group);
+  command
+      .add_option(names("--model_save_path"), options.output,
+                  "Folder to write the trained model to; it must be new or empty")
+      ->required()
+      ->type_name("DIR")
+      ->group(group);
+  command
+      .add_option(names("--train_dataset_max_size"), options.train_dataset_max_size,
+                  "Use only the first N examples. By default all")
+      ->check(CLI::Range(std::int64_t{1}, kMost))
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option(
+          names("--negatives_per_query"), options.negatives_per_query,
+          "Negatives that each query brings into a batch; longer lists are gone through visit by visit. By default as "
+          "many as the line with the fewest has")
+      ->check(CLI::Range(std::int64_t{1}, kMost))
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option(names("--log_file"), options.log_file,
+                  "Write a JSON line for each step: step, loss, gradient_norm, lr, …")
+      ->type_name("FILE")
+      ->group(group);
+}
+
+void add_texts(CLI::App& command, TrainOptions& options) {
+  const char* group = "How texts become embeddings";
+  command
+      .add_option_function<std::string>(
+          names("--pooling"), [&options](const std::string& name) { options.pooling = *pooling_mode_from(name); },
+          "How hidden states become one vector; SGPT wants weightedmean")
+      ->check(CLI::IsMember({"cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"}))
+      ->type_name("MODE")
+      ->default_str("mean")
+      ->group(group);
+  command.add_flag(names("--specb"), options.brackets, "Put special brackets around texts: [query] and {document}")
+      ->group(group);
+  command
+      .add_option(names("--max_seq_length"), options.max_seq_length,
+                  "Tokens of a text that are looked at, brackets included")
+      ->check(CLI::Range(std::int64_t{1}, kMost))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_steps(CLI::App& command, TrainOptions& options) {
+  const char* group = "Steps";
+  const auto count = [&](const char* name, std::int64_t& value, std::int64_t least, const char* help) {
+    command.add_option(names(name), value, help)
+        ->check(CLI::Range(least, kMost))
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(group);
+  };
+  const auto number = [&](const char* name, double& value, const char* help) {
+    command.add_option(names(name), value, help)
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("X")
+        ->capture_default_str()
+        ->group(group);
+  };
+  count("--train_batch_size", options.batch_size, 1,
+        "Queries in a step: the others' documents are a query's negatives");
+  count("--epochs", options.epochs, 1, "How often the data is gone through");
+  count("--steps_per_epoch", options.steps_per_epoch, 0, "Steps that count as an epoch. 0: all batches of the data");
+  count("--warmup_steps", options.warmup_steps, 0, "Steps in which the learning rate rises from 0");
+  number("--lr", options.learning_rate, "Highest learning rate (AdamW)");
+  command.add_option(names("--scheduler"), options.scheduler, "How the learning rate goes on after the warm-up")
+      ->check(CLI::IsMember(strings(schedule_names()), CLI::ignore_case))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+  number("--weight_decay", options.weight_decay, "Decay of all parameters but biases");
+  number("--max_grad_norm", options.max_gradient_norm, "Gradients with a larger norm are scaled down to it");
+  number("--scale", options.scale, "What cosines are multiplied with in the loss");
+  command.add_option(names("--seed"), options.seed, "Seed of the order of the examples")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_flag_callback(
+          names("--no_shuffle"), [&options] { options.shuffle = false; }, "Keep the examples in the order of the data")
+      ->group(group);
+}
+
+void add_parameters(CLI::App& command, TrainOptions& options) {
+  const char* group = "What is trained";
+  command.add_flag(names("--freezenonbias"), options.freeze_non_bias, "Train the biases alone (BitFit), as SGPT does")
+      ->group(group);
+  command.add_flag(names("--freeze"), options.freeze, "Train nothing but what --freezenonbias or --unfreezewte say")
+      ->group(group);
+  command
+      .add_flag(names("--unfreezewte"), options.train_word_embeddings,
+                "Train the word embedding, also when the rest is frozen")
+      ->group(group);
+}
+
+void add_machine(CLI::App& command, TrainOptions& options) {
+  const char* group = "Memory and speed";
+  CLI::Option* grad_cache = command.add_flag(
+      names("--gradcache"), options.grad_cache,
+      "Compute a batch in chunks (GradCache), so that a large one fits into memory; the result is the same");
+  grad_cache->group(group);
+  command
+      .add_option(names("--chunksize"), options.chunk_size,
+                  "With --gradcache: queries in a chunk, with their documents")
+      ->needs(grad_cache)
+      ->check(CLI::Range(std::int64_t{1}, kMost))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option_function<std::uint64_t>(
+          names("--activation_memory"), [&options](const std::uint64_t& bytes) { options.activation_memory = bytes; },
+          "With --gradcache: memory for chunks that are computed only once; bytes, or 500MB, 4GB. By default half of "
+          "what is free")
+      ->needs(grad_cache)
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE")
+      ->group(group);
+  command.add_option(names("--threads"), options.threads, "Threads to compute with. 0: all cores")
+      ->check(CLI::Range(0, 4096))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option(names("--backend"), options.backend,
+                  "What computes: cpu, or reference (slow and plain, to check with)")
+      ->check(CLI::IsMember(strings(backend_names())))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void run(TrainOptions options) {
+  std::optional<Progress> progress;
+  options.on_step = [&](const TrainStep& step) {
+    if (!progress) progress.emplace("training", "steps", step.total_steps);
+    progress->update(step.step + 1, fmt::format("loss {:.4f}, {:.0f} tokens/s", step.loss, step.tokens_per_second));
+  };
+  const TrainResult result = train(options);
+  progress.reset();
+  log::info(fmt::format(
+      "{} steps, {} tokens in {:.0f} s ({:.0f} a second); last loss {:.4f}; saved in {}", result.steps, result.tokens,
+      result.seconds, static_cast<double>(result.tokens) / result.seconds, result.last_loss, options.output.string()));
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "train", "Train a bi-encoder on pairs of texts: queries, what answers them, and what does not");
+  command->footer(
+      "As SGPT was trained: sgpt train --model_name bloom-560m --train_data data.jsonl --model_save_path out --specb "
+      "--pooling weightedmean --freezenonbias --gradcache --chunksize 8 --lr 4e-4");
+  auto options = std::make_shared<TrainOptions>();
+  add_files(*command, *options);
+  add_texts(*command, *options);
+  add_steps(*command, *options);
+  add_parameters(*command, *options);
+  add_machine(*command, *options);
+  add_refused(*command);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace sgpt::cli

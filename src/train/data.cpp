@@ -1,0 +1,239 @@
+#include "train/data.h"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/json_lines.h"
+#include "base/log.h"
+#include "retrieval/dataset.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+constexpr std::size_t kTextsAtOnce = 8192;  // tokenised together, on all threads
+
+}  // namespace
+
+void TextStore::add(std::span<const std::int32_t> ids) {
+  ids_.insert(ids_.end(), ids.begin(), ids.end());
+  begins_.push_back(static_cast<std::int64_t>(ids_.size()));
+}
+
+std::span<const std::int32_t> TextStore::operator[](std::int64_t text) const {
+  const std::int64_t begin = begins_[static_cast<std::size_t>(text)];
+  const std::int64_t end = begins_[static_cast<std::size_t>(text) + 1];
+  return std::span(ids_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+}
+
+/// Collects examples; texts wait until there are enough of them to be tokenised together.
+class TrainingDataBuilder {
+ public:
+  explicit TrainingDataBuilder(const TextPreparation& preparation) : preparation_(preparation) {}
+
+  void add_query(std::string text) { add(std::move(text), TextKind::query, waiting_queries_, data_.queries_); }
+
+  /// Returns the document's number.
+  std::int64_t add_document(std::string text) {
+    add(std::move(text), TextKind::document, waiting_documents_, data_.documents_);
+    return documents_++;
+  }
+
+  /// The example of the query last added.
+  void add_example(std::span<const std::int64_t> positives, std::span<const std::int64_t> negatives) {
+    data_.examples_.push_back({static_cast<std::int64_t>(data_.links_.size()),
+                               static_cast<std::int64_t>(positives.size()),
+                               static_cast<std::int64_t>(negatives.size())});
+    data_.links_.insert(data_.links_.end(), positives.begin(), positives.end());
+    data_.links_.insert(data_.links_.end(), negatives.begin(), negatives.end());
+  }
+
+  std::int64_t examples() const { return data_.size(); }
+
+  TrainingData finish(std::int64_t negatives_per_query) {
+    flush(TextKind::query, waiting_queries_, data_.queries_);
+    flush(TextKind::document, waiting_documents_, data_.documents_);
+    data_.negatives_per_query_ = negatives_per_query;
+    return std::move(data_);
+  }
+
+ private:
+  void add(std::string text, TextKind kind, std::vector<std::string>& waiting, TextStore& store) {
+    waiting.push_back(std::move(text));
+    if (waiting.size() == kTextsAtOnce) flush(kind, waiting, store);
+  }
+
+  void flush(TextKind kind, std::vector<std::string>& waiting, TextStore& store) {
+    for (const TokenIds& ids : preparation_.ids(waiting, kind)) store.add(ids);
+    waiting.clear();
+  }
+
+  const TextPreparation& preparation_;
+  TrainingData data_;
+  std::vector<std::string> waiting_queries_;
+  std::vector<std::string> waiting_documents_;
+  std::int64_t documents_ = 0;
+};
+
+namespace {
+
+/// Refuses the lines that do not fit those before them, and finds how many negatives every example can give.
+class NegativesCheck {
+ public:
+  explicit NegativesCheck(std::int64_t wanted) : wanted_(wanted) {}
+
+  void see(std::int64_t negatives, const std::string& place) {
+    if (first_place_.empty()) {
+      first_place_ = place;
+      fewest_ = negatives;
+    }
+    if ((negatives == 0) != (fewest_ == 0)) {
+      throw UserError(fmt::format("{}: this line has {} negative but {} has {}: give every line a negative, or none",
+                                  place, negatives == 0 ? "no" : "a", first_place_, negatives == 0 ? "one" : "none"));
+    }
+    if (negatives < wanted_) {
+      throw UserError(fmt::format("{}: this line has {} negatives, fewer than the {} of --negatives_per_query", place,
+                                  negatives, wanted_));
+    }
+    fewest_ = std::min(fewest_, negatives);
+  }
+
+  std::int64_t per_query() const { return wanted_ > 0 ? wanted_ : fewest_; }
+
+ private:
+  std::int64_t wanted_;
+  std::int64_t fewest_ = 0;
+  std::string first_place_;
+};
+
+bool full(const TrainingDataBuilder& builder, const TrainingDataOptions& options) {
+  return options.max_examples > 0 && builder.examples() >= options.max_examples;
+}
+
+TrainingData read_json_lines(const std::filesystem::path& path, const TextPreparation& preparation,
+                             const TrainingDataOptions& options) {
+  TrainingDataBuilder builder(preparation);
+  NegativesCheck check(options.negatives_per_query);
+  JsonLineReader line(path);
+  const auto add_documents = [&](std::string_view key, std::vector<std::int64_t>& documents) {
+    for (std::string& text : line.strings(key)) documents.push_back(builder.add_document(std::move(text)));
+  };
+  std::vector<std::int64_t> positives;
+  std::vector<std::int64_t> negatives;
+  while (!full(builder, options) && line.next()) {
+    positives.clear();
+    negatives.clear();
+    builder.add_query(line.required_string("query"));
+    add_documents("positive", positives);
+    add_documents("negative", negatives);
+    add_documents("negatives", negatives);
+    if (positives.empty()) {
+      throw UserError(
+          fmt::format("{}: \"positive\" is missing: a text (or a list of texts) that answers the query is "
+                      "expected",
+                      line.place()));
+    }
+    check.see(static_cast<std::int64_t>(negatives.size()), line.place());
+    builder.add_example(positives, negatives);
+  }
+  if (builder.examples() == 0) {
+    throw UserError(
+        fmt::format("{} holds no training example: lines of {{\"query\", \"positive\", \"negative\"}} are "
+                    "expected",
+                    path.string()));
+  }
+  return builder.finish(check.per_query());
+}
+
+/// The documents that are relevant to some query, and are in the corpus: their numbers by id.
+std::unordered_map<std::string, std::int64_t> add_relevant_documents(const DataSetFolder& folder, const Qrels& qrels,
+                                                                     TrainingDataBuilder& builder) {
+  std::unordered_map<std::string, std::int64_t> numbers;
+  for (const auto& [query, judgements] : qrels) {
+    for (const auto& [document, relevance] : judgements) {
+      if (relevance > 0) numbers.emplace(document, -1);
+    }
+  }
+  CorpusReader corpus(folder.corpus());
+  for (Document document; corpus.next(document);) {
+    const auto found = numbers.find(document.id);
+    if (found != numbers.end()) found->second = builder.add_document(std::move(document.content));
+  }
+  std::erase_if(numbers, [](const auto& entry) { return entry.second < 0; });
+  return numbers;
+}
+
+TrainingData read_beir(const std::filesystem::path& path, const TextPreparation& preparation,
+                       const TrainingDataOptions& options) {
+  const DataSetFolder folder{path};
+  if (options.negatives_per_query > 0) {
+    throw UserError(
+        fmt::format("{}: a BEIR folder has no negatives, but --negatives_per_query asks for {}; use a JSONL "
+                    "file with negatives",
+                    path.string(), options.negatives_per_query));
+  }
+  const Qrels qrels = read_qrels(folder.qrels("train"));
+  const std::vector<Query> queries = read_judged_queries(folder.queries(), qrels);
+  TrainingDataBuilder builder(preparation);
+  const auto numbers = add_relevant_documents(folder, qrels, builder);
+
+  std::int64_t without = 0;
+  std::vector<std::int64_t> positives;
+  for (const Query& query : queries) {
+    if (full(builder, options)) break;
+    positives.clear();
+    for (const auto& [document, relevance] : qrels.find(query.id)->second) {
+      const auto found = numbers.find(document);
+      if (relevance > 0 && found != numbers.end()) positives.push_back(found->second);
+    }
+    if (positives.empty()) {
+      ++without;
+      continue;
+    }
+    builder.add_query(query.text);
+    builder.add_example(positives, {});
+  }
+  if (builder.examples() == 0) {
+    throw UserError(
+        fmt::format("{} holds no training example: no query of qrels/train.tsv has a relevant document in "
+                    "corpus.jsonl",
+                    path.string()));
+  }
+  if (without > 0) {
+    log::warning(fmt::format("{}: queries without a relevant document in the corpus, left out: {}",
+                             folder.qrels("train").string(), without));
+  }
+  return builder.finish(0);
+}
+
+}  // namespace
+
+TrainingData TrainingData::read(const std::filesystem::path& path, const TextPreparation& preparation,
+                                const TrainingDataOptions& options) {
+  return std::filesystem::is_directory(path) ? read_beir(path, preparation, options)
+                                             : read_json_lines(path, preparation, options);
+}
+
+TrainingBatch TrainingData::batch(std::span<const std::int64_t> examples, std::int64_t visit) const {
+  TrainingBatch batch;
+  batch.columns.resize(static_cast<std::size_t>(2 + negatives_per_query_));
+  for (const std::int64_t number : examples) {
+    const Example& example = examples_[static_cast<std::size_t>(number)];
+    const auto document = [&](std::int64_t place) {
+      return documents_[links_[static_cast<std::size_t>(example.first_link + place)]];
+    };
+    batch.columns[0].add(queries_[number]);
+    batch.columns[1].add(document(visit % example.positives));
+    for (std::int64_t i = 0; i < negatives_per_query_; ++i) {
+      const std::int64_t place = (visit * negatives_per_query_ + i) % example.negatives;
+      batch.columns[static_cast<std::size_t>(2 + i)].add(document(example.positives + place));
+    }
+  }
+  return batch;
+}
+
+}  // namespace sgpt

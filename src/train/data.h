@@ -1,0 +1,64 @@
+// Training data as token ids: read and tokenised once, then handed out batch by batch.
+// A JSONL file of {"query", "positive", "negative"} (positive and negative may be lists; "negatives" too; or no
+// negatives in the whole file), or a BEIR folder with qrels/train.tsv.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "encode/text_preparation.h"
+#include "train/grad_cache.h"
+
+namespace sgpt {
+
+/// The ids of many texts in one array. Not thread-safe while texts are added.
+class TextStore {
+ public:
+  void add(std::span<const std::int32_t> ids);
+  std::span<const std::int32_t> operator[](std::int64_t text) const;
+  std::int64_t size() const { return static_cast<std::int64_t>(begins_.size()) - 1; }
+
+ private:
+  std::vector<std::int32_t> ids_;
+  std::vector<std::int64_t> begins_{0};
+};
+
+struct TrainingDataOptions {
+  std::int64_t negatives_per_query = 0;  ///< in each batch; 0: as many as the example with the fewest has
+  std::int64_t max_examples = 0;         ///< only the first so many; 0: all
+};
+
+class TrainingData {
+ public:
+  /// Reads a JSONL file or a BEIR folder. Throws UserError naming file and line when a line is broken, has no query or
+  /// positive, or fewer negatives than asked for, or when some lines have negatives and others have none.
+  static TrainingData read(const std::filesystem::path& path, const TextPreparation& preparation,
+                           const TrainingDataOptions& options);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(examples_.size()); }
+  std::int64_t negatives_per_query() const { return negatives_per_query_; }
+
+  /// The texts of these examples, seen for the `visit`-th time (from 0). Each visit takes the first positive and the
+  /// first negatives of an example and puts them at the end of its list.
+  TrainingBatch batch(std::span<const std::int64_t> examples, std::int64_t visit) const;
+
+ private:
+  friend class TrainingDataBuilder;
+
+  struct Example {  // of query number i is example number i
+    std::int64_t first_link = 0;
+    std::int64_t positives = 0;  // links_[first_link …]
+    std::int64_t negatives = 0;  // after the positives
+  };
+
+  TextStore queries_;
+  TextStore documents_;
+  std::vector<Example> examples_;
+  std::vector<std::int64_t> links_;  // documents
+  std::int64_t negatives_per_query_ = 0;
+};
+
+}  // namespace sgpt

@@ -1,0 +1,159 @@
+#include "train/grad_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "train/contrastive_loss.h"
+
+namespace sgpt {
+namespace {
+
+/// Rows [first, first + count) of every column, column by column.
+TokenBatch rows_of(const TrainingBatch& batch, std::int64_t first, std::int64_t count) {
+  TokenBatch texts;
+  for (const TokenBatch& column : batch.columns) {
+    for (std::int64_t row = first; row < first + count; ++row) {
+      const auto begin = static_cast<std::size_t>(column.offsets[static_cast<std::size_t>(row)]);
+      const auto end = static_cast<std::size_t>(column.offsets[static_cast<std::size_t>(row) + 1]);
+      texts.add(std::span(column.ids).subspan(begin, end - begin));
+    }
+  }
+  return texts;
+}
+
+/// to[i] = from[order[i]]: a look-up in a table, which is what embed is.
+void gather_rows(Backend& backend, ConstMatrix from, const std::vector<std::int32_t>& order, Matrix to, Arena& arena) {
+  const Arena::Scope scope(arena);
+  TokenBatch rows;
+  rows.add(order);
+  backend.embed(backend.place(rows, arena), from, to);
+}
+
+}  // namespace
+
+/// The same rows of every column. Its embeddings lie in rows [first, first + texts) of a matrix in the chunks' order.
+struct GradCache::Chunk {
+  TokenBatch texts;
+  std::int64_t first = 0;
+  bool kept = false;
+  PackedTexts placed;       // when kept
+  Activations activations;  // when kept
+};
+
+std::int64_t TrainingBatch::tokens() const {
+  std::int64_t sum = 0;
+  for (const TokenBatch& column : columns) sum += column.tokens();
+  return sum;
+}
+
+GradCache::GradCache(Backend& backend, Bloom& model, GradCacheOptions options)
+    : backend_(backend),
+      model_(model),
+      options_(std::move(options)),
+      kept_(backend.memory()),
+      scratch_(backend.memory()) {}
+
+std::vector<GradCache::Chunk> GradCache::cut(const TrainingBatch& batch) const {
+  const std::int64_t rows = batch.size();
+  const std::int64_t chunk_rows = options_.chunk_size > 0 ? std::min(options_.chunk_size, rows) : rows;
+  std::vector<Chunk> chunks;
+  std::size_t kept_bytes = 0;
+  for (std::int64_t row = 0; row < rows; row += chunk_rows) {
+    Chunk& chunk = chunks.emplace_back();
+    chunk.texts = rows_of(batch, row, std::min(chunk_rows, rows - row));
+    chunk.first = row * static_cast<std::int64_t>(batch.columns.size());
+    const std::size_t bytes = activation_bytes(chunk.texts);
+    chunk.kept = chunk_rows == rows || kept_bytes + bytes <= options_.activation_memory;
+    if (chunk.kept) kept_bytes += bytes;
+  }
+  return chunks;
+}
+
+GradCache::Result GradCache::accumulate(const TrainingBatch& batch) {
+  const Arena::Scope kept_scope(kept_);
+  const Arena::Scope scratch_scope(scratch_);
+  std::vector<Chunk> chunks = cut(batch);
+  const std::int64_t texts = batch.size() * static_cast<std::int64_t>(batch.columns.size());
+  const std::int64_t dimension = model_.config().hidden * static_cast<std::int64_t>(options_.pooling.size());
+  const Matrix embeddings = scratch_.take(texts, dimension);
+
+  for (Chunk& chunk : chunks) embed_chunk(chunk, embeddings.slice(chunk.first, chunk.texts.texts()));
+  Result result;
+  result.loss = loss_and_gradients(chunks, batch, embeddings);
+  for (Chunk& chunk : chunks) backward_chunk(chunk, embeddings.slice(chunk.first, chunk.texts.texts()));
+
+  result.chunks = static_cast<std::int64_t>(chunks.size());
+  result.recomputed = std::count_if(chunks.begin(), chunks.end(), [](const Chunk& chunk) { return !chunk.kept; });
+  return result;
+}
+
+/// embeddings[texts,e] = those of the chunk.
+void GradCache::embed_chunk(Chunk& chunk, Matrix embeddings) {
+  if (chunk.texts.tokens() == 0) {
+    backend_.zero(embeddings);
+    return;
+  }
+  if (chunk.kept) {
+    chunk.placed = backend_.place(chunk.texts, kept_);
+    const Matrix hidden = model_.forward(chunk.placed, kept_, chunk.activations);  // [T,d]
+    backend_.pool(chunk.placed, hidden, options_.pooling, embeddings);
+    return;
+  }
+  const Arena::Scope scope(scratch_);
+  const PackedTexts placed = backend_.place(chunk.texts, scratch_);
+  backend_.pool(placed, model_.forward(placed, scratch_), options_.pooling, embeddings);
+}
+
+/// The loss of the whole batch. embeddings[texts,e], in the chunks' order, are overwritten with their own gradients.
+double GradCache::loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, Matrix embeddings) {
+  const Arena::Scope scope(scratch_);
+  // Where text `row` of `column` lies among the chunks, and the way back.
+  const std::int64_t rows = batch.size();
+  std::vector<std::int32_t> in_chunks(static_cast<std::size_t>(embeddings.rows));
+  std::vector<std::int32_t> in_columns(in_chunks.size());
+  std::int64_t first_row = 0;
+  for (const Chunk& chunk : chunks) {
+    const std::int64_t chunk_rows = chunk.texts.texts() / static_cast<std::int64_t>(batch.columns.size());
+    for (std::int64_t text = 0; text < chunk.texts.texts(); ++text) {
+      const std::int64_t by_column = text / chunk_rows * rows + first_row + text % chunk_rows;
+      in_chunks[static_cast<std::size_t>(by_column)] = static_cast<std::int32_t>(chunk.first + text);
+      in_columns[static_cast<std::size_t>(chunk.first + text)] = static_cast<std::int32_t>(by_column);
+    }
+    first_row += chunk_rows;
+  }
+
+  const Matrix columns = scratch_.take(embeddings.rows, embeddings.cols);
+  const Matrix dcolumns = scratch_.take(embeddings.rows, embeddings.cols);
+  gather_rows(backend_, embeddings, in_chunks, columns, scratch_);
+  const ContrastiveBatch embedded{.queries = columns.slice(0, rows),
+                                  .candidates = columns.slice(rows, columns.rows - rows),
+                                  .scale = options_.scale};
+  const double loss = contrastive_loss(backend_, embedded, dcolumns.slice(0, rows),
+                                       dcolumns.slice(rows, columns.rows - rows), scratch_);
+  gather_rows(backend_, dcolumns, in_columns, embeddings, scratch_);
+  return loss;
+}
+
+/// The model's gradients += the chunk's part, from dembeddings[texts,e].
+void GradCache::backward_chunk(Chunk& chunk, ConstMatrix dembeddings) {
+  if (chunk.texts.tokens() == 0) return;
+  const Arena::Scope scope(scratch_);
+  if (!chunk.kept) {
+    chunk.placed = backend_.place(chunk.texts, scratch_);
+    model_.forward(chunk.placed, scratch_, chunk.activations);
+  }
+  const Matrix hidden = chunk.activations.hidden;
+  const Matrix dhidden = scratch_.take(hidden.rows, hidden.cols);
+  backend_.pool_backward(chunk.placed, hidden, options_.pooling, dembeddings, dhidden);
+  model_.backward(chunk.placed, chunk.activations, dhidden, scratch_);
+}
+
+/// What LayerActivations and Activations hold, from their table of shapes (model/bloom.h).
+std::size_t GradCache::activation_bytes(const TokenBatch& texts) const {
+  const BloomConfig& config = model_.config();
+  const std::int64_t numbers_a_layer = 10 * config.hidden + config.heads + 4;
+  const std::int64_t numbers_a_token = config.layers * numbers_a_layer + 3 * config.hidden + 4;
+  return static_cast<std::size_t>(texts.tokens() * numbers_a_token) * sizeof(float);
+}
+
+}  // namespace sgpt

@@ -1,0 +1,66 @@
+// The gradients of a large batch in the memory of a small one (GradCache, arXiv 2101.06983):
+//   1. embed every chunk of the batch, keeping only the embeddings;
+//   2. the loss over the whole batch, and its gradient with respect to every embedding;
+//   3. embed each chunk again, now keeping activations, and backpropagate its slice of that gradient.
+// Chunks whose activations fit a given memory are kept from the first pass, and not computed twice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+#include "model/bloom.h"
+#include "sgpt/pooling.h"
+#include "tensor/arena.h"
+#include "tensor/token_batch.h"
+
+namespace sgpt {
+
+/// columns[0]: the B queries, columns[1]: their positives, columns[2…]: their first, second… negatives; B texts each.
+struct TrainingBatch {
+  std::vector<TokenBatch> columns;
+
+  std::int64_t size() const { return columns.empty() ? 0 : columns.front().texts(); }  // B
+  std::int64_t tokens() const;
+};
+
+struct GradCacheOptions {
+  std::vector<PoolingMode> pooling;
+  double scale = 20;                  ///< of the cosines in the loss
+  std::int64_t chunk_size = 0;        ///< texts a column in a chunk; 0: the whole batch is one chunk, always kept
+  std::size_t activation_memory = 0;  ///< bytes in which chunks are kept from the first pass
+};
+
+class GradCache {
+ public:
+  /// Backend and model must outlive it.
+  GradCache(Backend& backend, Bloom& model, GradCacheOptions options);
+
+  struct Result {
+    double loss = 0;
+    std::int64_t chunks = 0;
+    std::int64_t recomputed = 0;  ///< chunks whose activations were not kept
+  };
+  /// The model's gradients += those of the mean loss over the batch. The chunk size changes them by rounding only, the
+  /// memory for kept chunks by nothing.
+  Result accumulate(const TrainingBatch& batch);
+
+ private:
+  struct Chunk;
+
+  std::vector<Chunk> cut(const TrainingBatch& batch) const;
+  void embed_chunk(Chunk& chunk, Matrix embeddings);
+  void backward_chunk(Chunk& chunk, ConstMatrix dembeddings);
+  double loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, Matrix embeddings);
+  std::size_t activation_bytes(const TokenBatch& texts) const;
+
+  Backend& backend_;
+  Bloom& model_;
+  GradCacheOptions options_;
+  Arena kept_;     // activations from the first pass
+  Arena scratch_;  // everything else
+};
+
+}  // namespace sgpt

@@ -1,0 +1,128 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "encode/text_preparation.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+constexpr double kClipEps = 1e-6;  // as torch.nn.utils.clip_grad_norm_
+
+/// Elements [first, first + count) of a row of f32.
+Matrix part(Matrix row, std::int64_t first, std::int64_t count) {
+  return {static_cast<unsigned char*>(row.data) + static_cast<std::size_t>(first) * sizeof(float), 1, count};
+}
+
+GradCacheOptions grad_cache_options(const TrainerOptions& options) {
+  return {options.pooling, options.scale, options.chunk_size, options.activation_memory};
+}
+
+TokenBatch pack(std::span<const TokenIds> texts) {
+  TokenBatch batch;
+  for (const TokenIds& ids : texts) batch.add(ids);
+  return batch;
+}
+
+}  // namespace
+
+TrainedParameters trained_parameters(const Freezing& freezing) {
+  TrainedParameters which;
+  which.trained = [freezing](std::string_view name) {
+    if (!freezing.all && !freezing.non_bias) return true;
+    if (freezing.train_embedding && name == "word_embeddings.weight") return true;
+    return freezing.non_bias && name.find("bias") != std::string_view::npos;
+  };
+  which.decayed = [](std::string_view name) {
+    static constexpr std::array<std::string_view, 3> kNoDecay{"bias", "LayerNorm.bias", "LayerNorm.weight"};
+    return std::none_of(kNoDecay.begin(), kNoDecay.end(),
+                        [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
+  };
+  return which;
+}
+
+Trainer::Trainer(Backend& backend, Bloom& model, const TrainerOptions& options)
+    : backend_(backend), model_(model), options_(options), grad_cache_(backend, model, grad_cache_options(options)) {
+  const std::int64_t size = trained_size();
+  if (size == 0) {
+    throw UserError(
+        "nothing is left to train: --freeze holds every parameter; use --freezenonbias for the biases alone, or "
+        "--unfreezewte for the word embedding");
+  }
+  moments_ = Buffer(backend.memory(), static_cast<std::size_t>(2 * size) * sizeof(float));
+  const Matrix moments(moments_.data(), 2, size);
+  backend.zero(moments);
+  state_.first_moment = moments.slice(0, 1);
+  state_.second_moment = moments.slice(1, 1);
+}
+
+GradCache::Result Trainer::gradients(const TrainingBatch& batch) {
+  model_.zero_gradients();
+  return grad_cache_.accumulate(batch);
+}
+
+StepResult Trainer::step(const TrainingBatch& batch) {
+  const GradCache::Result pass = gradients(batch);
+  StepResult result;
+  result.step = state_.step;
+  result.tokens = batch.tokens();
+  result.chunks = pass.chunks;
+  result.recomputed_chunks = pass.recomputed;
+  result.loss = pass.loss;
+  result.gradient_norm = std::sqrt(backend_.sum_of_squares(model_.trained_gradients()));
+  result.learning_rate = options_.learning_rate *
+                         schedule_factor(options_.schedule, state_.step, options_.warmup_steps, options_.total_steps);
+  if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
+    throw UserError(
+        fmt::format("training went astray at step {}: loss {}, gradient norm {}; use a lower --lr or a longer "
+                    "--warmup_steps",
+                    result.step, result.loss, result.gradient_norm));
+  }
+  update(result.learning_rate, std::min(1.0, options_.max_gradient_norm / (result.gradient_norm + kClipEps)));
+  ++state_.step;
+  return result;
+}
+
+void Trainer::update(double learning_rate, double gradient_scale) {
+  AdamW adamw;
+  const auto t = static_cast<double>(state_.step + 1);
+  const double bias_correction = std::sqrt(1 - std::pow(adamw.beta2, t)) / (1 - std::pow(adamw.beta1, t));
+  adamw.step_size = static_cast<float>(learning_rate * bias_correction);
+  adamw.gradient_scale = static_cast<float>(gradient_scale);
+  const auto apply = [&](std::int64_t first, std::int64_t count, double decay) {
+    if (count == 0) return;
+    adamw.decay = static_cast<float>(decay);
+    backend_.adamw(adamw, part(model_.trained_gradients(), first, count), part(model_.trained_values(), first, count),
+                   part(state_.first_moment, first, count), part(state_.second_moment, first, count));
+  };
+  const std::int64_t decayed = model_.decayed_size();
+  apply(0, decayed, learning_rate * options_.weight_decay);
+  apply(decayed, trained_size() - decayed, 0);
+  model_.values_changed();
+}
+
+TrainingBatch make_batch(const TextPreparation& preparation, std::span<const TextExample> examples) {
+  std::vector<std::string> texts;
+  const auto column = [&](TextKind kind, auto text_of) {
+    texts.clear();
+    std::transform(examples.begin(), examples.end(), std::back_inserter(texts), text_of);
+    return pack(preparation.ids(texts, kind));
+  };
+  TrainingBatch batch;
+  batch.columns.push_back(column(TextKind::query, [](const TextExample& example) { return example.query; }));
+  batch.columns.push_back(column(TextKind::document, [](const TextExample& example) { return example.positive; }));
+  const std::size_t negatives = examples.empty() ? 0 : examples.front().negatives.size();
+  for (std::size_t i = 0; i < negatives; ++i) {
+    batch.columns.push_back(
+        column(TextKind::document, [i](const TextExample& example) { return example.negatives.at(i); }));
+  }
+  return batch;
+}
+
+}  // namespace sgpt

@@ -1,0 +1,200 @@
+// Training steps against PyTorch: losses, gradient norms, the first step's gradients, and the parameters in the end,
+// for every train_*.json beside a model among the fixtures.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <memory>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "encode/text_preparation.h"
+#include "fixtures.h"
+#include "model/safetensors.h"
+#include "train/trainer.h"
+
+namespace sgpt {
+namespace {
+
+using nlohmann::json;
+
+struct Case {
+  std::filesystem::path folder;
+  std::string name;  // train_bitfit, …
+  json data;
+  std::filesystem::path tensors(const char* what) const {
+    return folder / fmt::format("{}_{}.safetensors", name, what);
+  }
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> found;
+  for (const auto& folder : testing::fixture_folders("models")) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string stem = entry.path().stem().string();
+      if (entry.path().extension() != ".json" || !stem.starts_with("train_")) continue;
+      found.push_back({folder, stem, json::parse(std::ifstream(entry.path()))});
+    }
+  }
+  return found;
+}
+
+struct Chunks {
+  std::int64_t size;
+  std::size_t memory;
+};
+
+/// A model with its trainer, as the case describes them.
+class Training {
+ public:
+  Training(const Case& fixture, std::string_view backend, Chunks chunks)
+      : folder_(read_model_folder(fixture.folder)),
+        backend_(make_backend(backend)),
+        checkpoint_(Checkpoint::open(folder_.transformer)),
+        preparation_(Tokenizer::load(folder_.tokenizer_file()), folder_,
+                     {.brackets = true, .max_seq_length = fixture.data["max_seq_length"]}),
+        model_(*backend_, checkpoint_, folder_.config,
+               trained_parameters({.non_bias = fixture.data["freeze_non_bias"]})),
+        trainer_(*backend_, model_, options(fixture.data, chunks)) {}
+
+  TrainingBatch batch(const json& examples) const {
+    std::vector<TextExample> texts;
+    for (const json& example : examples) {
+      texts.push_back({example["query"], example["positive"], {example["negative"].get<std::string>()}});
+    }
+    return make_batch(preparation_, texts);
+  }
+
+  Trainer& trainer() { return trainer_; }
+  const Bloom& model() const { return model_; }
+
+ private:
+  TrainerOptions options(const json& data, Chunks chunks) const {
+    TrainerOptions result;
+    result.pooling = folder_.pooling;
+    result.learning_rate = data["lr"];
+    result.weight_decay = data["weight_decay"];
+    result.max_gradient_norm = data["max_grad_norm"];
+    result.scale = data["scale"];
+    result.warmup_steps = data["warmup_steps"];
+    result.total_steps = data["total_steps"];
+    result.chunk_size = chunks.size;
+    result.activation_memory = chunks.memory;
+    return result;
+  }
+
+  ModelFolder folder_;
+  std::unique_ptr<Backend> backend_;
+  Checkpoint checkpoint_;
+  TextPreparation preparation_;
+  Bloom model_;
+  Trainer trainer_;
+};
+
+/// The largest difference between what the backend holds and a tensor of the file, and the file's largest value.
+struct Difference {
+  double error = 0;
+  double largest = 0;
+};
+
+Difference difference(const Bloom& model, ConstMatrix device, const CheckpointTensor& expected) {
+  std::vector<float> values(static_cast<std::size_t>(device.size()));
+  model.backend().download(device, Matrix(values.data(), device.rows, device.cols));
+  const ConstMatrix golden = expected.matrix();
+  Difference result;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double want = golden.f32()[i];
+    result.error = std::max(result.error, std::abs(values[i] - want));
+    result.largest = std::max(result.largest, std::abs(want));
+  }
+  return result;
+}
+
+class TrainFixture : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (cases().empty()) GTEST_SKIP() << "no train_*.json under " << testing::fixtures() << "/models";
+  }
+
+  /// The gradients of the first step, computed in these chunks.
+  void expect_gradients(Chunks chunks) {
+    for (const Case& fixture : cases()) {
+      SCOPED_TRACE(described(fixture, chunks));
+      Training run(fixture, GetParam(), chunks);
+      expect_gradients(fixture, run);
+    }
+  }
+
+  /// All steps.
+  void expect_steps(Chunks chunks) {
+    for (const Case& fixture : cases()) {
+      SCOPED_TRACE(described(fixture, chunks));
+      Training run(fixture, GetParam(), chunks);
+      const json& log = fixture.data["log"];
+      for (std::size_t step = 0; step < log.size(); ++step) {
+        const StepResult result = run.trainer().step(run.batch(fixture.data["batches"][step]));
+        EXPECT_EQ(result.step, static_cast<std::int64_t>(step));
+        EXPECT_NEAR(result.loss, log[step]["loss"].get<double>(), 1e-5);
+        EXPECT_NEAR(result.gradient_norm / log[step]["grad_norm"].get<double>(), 1, 1e-4);
+        EXPECT_NEAR(result.learning_rate, log[step]["lr"].get<double>(), 1e-12);
+      }
+      expect_final_parameters(fixture, run);
+    }
+  }
+
+  /// The plain loops take their time: they go all the steps in one way of chunking only.
+  bool fast() const { return GetParam() != "reference"; }
+
+ private:
+  static std::string described(const Case& fixture, Chunks chunks) {
+    return fmt::format("{} {}, chunks of {}, {} bytes kept", fixture.folder.filename().string(), fixture.name,
+                       chunks.size, chunks.memory);
+  }
+
+  static void expect_gradients(const Case& fixture, Training& run) {
+    run.trainer().gradients(run.batch(fixture.data["batches"][0]));
+    const MappedFile file(fixture.tensors("grads"));
+    const auto golden = read_safetensors(file);
+    EXPECT_EQ(golden.size(), trained_tensors(run.model()));
+    for (const CheckpointTensor& tensor : golden) {
+      const Difference found = difference(run.model(), run.model().parameter(tensor.name).gradient, tensor);
+      EXPECT_LE(found.error, 1e-4 * found.largest) << tensor.name;
+    }
+  }
+
+  static void expect_final_parameters(const Case& fixture, const Training& run) {
+    const MappedFile file(fixture.tensors("final"));
+    for (const CheckpointTensor& tensor : read_safetensors(file)) {
+      const Difference found = difference(run.model(), run.model().parameter(tensor.name).value, tensor);
+      EXPECT_LE(found.error, 1e-5) << tensor.name;
+    }
+  }
+
+  static std::size_t trained_tensors(const Bloom& model) {
+    const auto parameters = model.parameters();
+    return static_cast<std::size_t>(
+        std::count_if(parameters.begin(), parameters.end(), [](const Parameter& p) { return p.trained(); }));
+  }
+};
+
+TEST_P(TrainFixture, WithoutGradCache) {
+  expect_gradients({0, 0});
+  if (fast()) expect_steps({0, 0});
+}
+TEST_P(TrainFixture, ChunksOfOne) {
+  expect_gradients({1, 0});
+  if (fast()) expect_steps({1, 0});
+}
+TEST_P(TrainFixture, ChunksOfThreeSomeOfThemKept) { expect_steps({3, std::size_t{3} << 20}); }
+TEST_P(TrainFixture, ChunksOfEight) {
+  expect_gradients({8, 0});
+  if (fast()) expect_steps({8, 0});
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, TrainFixture, ::testing::Values("reference", "cpu"),
+                         [](const auto& backend) { return backend.param; });
+
+}  // namespace
+}  // namespace sgpt
