@@ -37,20 +37,20 @@ bool is_true(const char* name) {
 }
 
 std::filesystem::path hub_home() {
-  if (const auto home = folder_variable("HF_HOME"); !home.empty()) return home;
-  if (const auto cache = folder_variable("XDG_CACHE_HOME"); !cache.empty()) return cache / "huggingface";
+  if (auto home = folder_variable("HF_HOME"); !home.empty()) return home;
+  if (auto cache = folder_variable("XDG_CACHE_HOME"); !cache.empty()) return cache / "huggingface";
   return std::filesystem::path(variable("HOME")) / ".cache" / "huggingface";
 }
 
 std::filesystem::path hub_cache() {
   for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {  // the second is the older name
-    if (const auto cache = folder_variable(name); !cache.empty()) return cache;
+    if (auto cache = folder_variable(name); !cache.empty()) return cache;
   }
   return hub_home() / "hub";
 }
 
 std::string hub_token() {
-  if (const std::string token = trimmed(variable("HF_TOKEN")); !token.empty()) return token;
+  if (std::string token = trimmed(variable("HF_TOKEN")); !token.empty()) return token;
   std::filesystem::path path = folder_variable("HF_TOKEN_PATH");
   if (path.empty()) path = hub_home() / "token";
   std::ifstream file(path);

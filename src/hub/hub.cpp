@@ -41,7 +41,7 @@ class Fetch {
   std::filesystem::path run() {
     const HubListing listing = client_.list();
     commit_ = listing.commit;
-    const auto snapshot = cache_.snapshot(commit_);
+    auto snapshot = cache_.snapshot(commit_);
     Selection selection = select_files(name_.text(), listing.files);
     fetch(selection.indexes);
     const std::set<std::string> listed(listing.files.begin(), listing.files.end());
