@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <sstream>
 
 #include "cli/program.h"
@@ -41,7 +42,7 @@ TEST(Help, OfEveryCommandSaysWhatItDoesOnStdout) {
     EXPECT_EQ(outcome.status, 0) << command;
     EXPECT_THAT(outcome.err, IsEmpty()) << command;
     EXPECT_THAT(outcome.out, HasSubstr("--help")) << command;
-    EXPECT_GT(outcome.out.find('\n'), 20U) << command << " does not open with a sentence";
+    EXPECT_GT(outcome.out.find('\n'), 10U) << command << " does not say what it is for";
   }
 }
 
@@ -62,7 +63,7 @@ TEST(Help, ExplainsEveryOption) {
 TEST(Program, SaysItsVersion) {
   const Outcome outcome = sgpt({"--version"});
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_THAT(outcome.out, ::testing::ContainsRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+  EXPECT_TRUE(std::regex_match(outcome.out, std::regex("[0-9]+\\.[0-9]+\\.[0-9]+\n"))) << outcome.out;
 }
 
 TEST(Program, WithoutACommandIsTheUsersMistake) {

@@ -68,7 +68,7 @@ TEST_F(Mistakes, MissingFilesAreNamed) {
       {"tokenizer", "train", "--input", missing, "--vocab_size", "300", "--output", at("out.json")},
       {"tokenize", "--tokenizer", missing, "--input", at("lines.txt"), "--output", at("out.jsonl")},
       {"info", missing},
-      {"bench", "encode", "--model", missing, "--data_path", at("data")},
+      {"bench", "encode", "--model", missing, "--data_path", at("data"), "--docs", "10"},
   };
   for (const Words& command : commands) {
     SCOPED_TRACE(::testing::PrintToString(command));
@@ -96,14 +96,20 @@ TEST_F(Mistakes, NumbersOutOfRangeAreRefusedByTheOptionsName) {
     Words values;
   };
   const Words counts{"0", "-1", "seven", "99999999999999999999", "1.5", ""};
-  const std::vector<Case> cases{
-      {encode, "--max_seq_length", counts}, {encode, "--token_budget", {"-1", "many", "99999999999999999999"}},
-      {encode, "--threads", {"-1", "two"}}, {encode, "--pooling", {"median", ""}},
-      {encode, "--backend", {"abacus"}},    {search, "--top_k", counts},
-      {init, "--seed", {"-1", "x"}},        {train, "--train_batch_size", counts},
-      {train, "--epochs", counts},          {train, "--lr", {"-1", "nan", "inf", "fast"}},
-      {train, "--chunksize", counts},       {train, "--warmup_steps", {"-1", "soon"}},
-      {train, "--scheduler", {"sometimes"}}};
+  const std::vector<Case> cases{{encode, "--max_seq_length", counts},
+                                {encode, "--token_budget", {"-1", "many", "99999999999999999999"}},
+                                {encode, "--threads", {"-1", "two"}},
+                                {encode, "--pooling", {"median", ""}},
+                                {encode, "--backend", {"abacus"}},
+                                {search, "--top_k", counts},
+                                {init, "--seed", {"-1", "x"}},
+                                {train, "--train_batch_size", counts},
+                                {train, "--epochs", counts},
+                                {train, "--lr", {"-1", "nan", "inf", "fast"}},
+                                {train, "--seed", {"-1", "x"}},
+                                {train, "--chunksize", counts},
+                                {train, "--warmup_steps", {"-1", "soon"}},
+                                {train, "--scheduler", {"sometimes"}}};
   for (const auto& [command, option, values] : cases) {
     for (const std::string& value : values) {
       Words arguments = command;
