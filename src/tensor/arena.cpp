@@ -1,6 +1,12 @@
 #include "tensor/arena.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
@@ -11,7 +17,11 @@ constexpr std::size_t kSmallestBlock = std::size_t{4} << 20;
 }  // namespace
 
 Matrix Arena::take(std::int64_t rows, std::int64_t cols, DType type) {
-  const std::size_t wanted = static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols) * size_of(type);
+  std::size_t wanted = 0;
+  if (rows < 0 || cols < 0 || __builtin_mul_overflow(rows, cols, &wanted) ||
+      __builtin_mul_overflow(wanted, size_of(type), &wanted) || wanted > std::numeric_limits<std::ptrdiff_t>::max()) {
+    throw MachineError(fmt::format("a matrix of {} × {} {} does not fit in any memory", rows, cols, name_of(type)));
+  }
   const std::size_t bytes = std::max((wanted + kAlignment - 1) / kAlignment * kAlignment, kAlignment);
   while (current_ < blocks_.size() && blocks_[current_].bytes() - used_ < bytes) {
     ++current_;

@@ -25,11 +25,10 @@ HWY_INLINE void copy_rows(const float* from, std::int64_t stride, std::int64_t r
 /// is left undefined.
 HWY_INLINE void multiply_below_diagonal(std::int64_t first_row, std::int64_t rows, std::int64_t dim,
                                         const float* queries, const float* panels, float* scores, std::int64_t stride) {
-  const std::int64_t keys = first_row + rows;
-  for (std::int64_t first = 0; first < keys; first += panel_width()) {
+  for (std::int64_t first = 0; first < first_row + rows; first += panel_width()) {
     for (std::int64_t r = 0; r < rows; r += kKernelRows) {
-      const std::int64_t group = HWY_MIN(kKernelRows, rows - r);
-      if (first_row + r + group <= first) continue;
+      const std::int64_t group = HWY_MIN(kKernelRows, rows - r), keys = first_row + r + group;
+      if (keys <= first) continue;
       panel_times_rows(group, keys - first, {queries + r * dim, dim, 1}, panels + first * dim, dim,
                        scores + r * stride + first, stride, false);
     }

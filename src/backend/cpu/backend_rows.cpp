@@ -24,7 +24,7 @@ constexpr std::int64_t kElementsPerTask = 16384;
 // Sums over tokens are taken over pieces of this many rows, and the pieces added up in their order, in double: so they
 // do not depend on the threads, and many tokens lose no digits.
 constexpr std::int64_t kRowsPerSum = 64;
-constexpr std::int64_t kColumnsPerTask = 256;
+constexpr std::int64_t kColumnsPerTask = 512;
 
 }  // namespace
 
@@ -52,7 +52,7 @@ void CpuBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {
 
 void CpuBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) {
   // By columns, so that each thread walks the tokens in their order.
-  parallel_ranges(dx.cols, kColumnsPerTask / 2, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(dx.cols, kColumnsPerTask / 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = 0; t < texts.tokens; ++t) {
       add_to(dx.f32_row(t) + begin, end - begin, dtable.f32_row(texts.ids[t]) + begin);
     }

@@ -84,11 +84,20 @@ void finish_product_tile(const Tile& tile, float alpha, bool accumulate, Matrix 
 }
 
 void add_column_sums_n(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t stride, float* sums) {
-  for (std::int64_t i = 0; i < cols; i += lanes()) {
-    const std::int64_t left = cols - i;
-    Floats sum = load(sums + i, left);
-    for (std::int64_t r = 0; r < rows; ++r) sum = hn::Add(sum, load(x + r * stride + i, left));
-    store(sum, sums + i, left);
+  // Four rows at a time: memory is read in its order, and the sums are loaded and stored a quarter as often.
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, x += 4 * stride) {
+    for (std::int64_t i = 0; i < cols; i += lanes()) {
+      const std::int64_t left = cols - i;
+      const Floats first = hn::Add(load(x + i, left), load(x + stride + i, left));
+      const Floats second = hn::Add(load(x + 2 * stride + i, left), load(x + 3 * stride + i, left));
+      store(hn::Add(load(sums + i, left), hn::Add(first, second)), sums + i, left);
+    }
+  }
+  for (; r < rows; ++r, x += stride) {
+    for (std::int64_t i = 0; i < cols; i += lanes()) {
+      store(hn::Add(load(sums + i, cols - i), load(x + i, cols - i)), sums + i, cols - i);
+    }
   }
 }
 

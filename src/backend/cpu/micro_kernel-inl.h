@@ -93,8 +93,41 @@ static HWY_NOINLINE void panel_times_rows(std::int64_t rows, std::int64_t cols, 
 /// Floats that pack_panels writes.
 HWY_INLINE std::int64_t panels_size(std::int64_t inner, std::int64_t n) { return inner * round_up(n, panel_width()); }
 
-/// Lays B[inner,n], element (k, j) at data[k * k_stride + j * j_stride], into panels: [n / width][inner][width], zeros
-/// past n.
+/// panel[k * width + j] = from[k + j * stride] for k in [0, inner) and j in [0, cols).
+HWY_INLINE void transpose_into_panel(const float* HWY_RESTRICT from, std::int64_t stride, std::int64_t inner,
+                                     std::int64_t cols, std::int64_t width, float* HWY_RESTRICT panel) {
+  std::int64_t j = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Full128<float> four;
+  const hn::RepartitionToWide<decltype(four)> two;
+  const auto halves = [&](auto v) { return hn::BitCast(two, v); };
+  for (; j + 4 <= cols; j += 4) {
+    const float *c0 = from + j * stride, *c1 = c0 + stride, *c2 = c1 + stride, *c3 = c2 + stride;
+    std::int64_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+      const auto v0 = hn::LoadU(four, c0 + k), v1 = hn::LoadU(four, c1 + k);
+      const auto v2 = hn::LoadU(four, c2 + k), v3 = hn::LoadU(four, c3 + k);
+      const auto low01 = halves(hn::InterleaveLower(four, v0, v1)), high01 = halves(hn::InterleaveUpper(four, v0, v1));
+      const auto low23 = halves(hn::InterleaveLower(four, v2, v3)), high23 = halves(hn::InterleaveUpper(four, v2, v3));
+      float* to = panel + k * width + j;
+      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(two, low01, low23)), four, to);
+      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(two, low01, low23)), four, to + width);
+      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(two, high01, high23)), four, to + 2 * width);
+      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(two, high01, high23)), four, to + 3 * width);
+    }
+    for (; k < inner; ++k) {
+      float* to = panel + k * width + j;
+      to[0] = c0[k], to[1] = c1[k], to[2] = c2[k], to[3] = c3[k];
+    }
+  }
+#endif
+  for (; j < cols; ++j) {
+    for (std::int64_t k = 0; k < inner; ++k) panel[k * width + j] = from[k + j * stride];
+  }
+}
+
+/// Lays B[inner,n], element (k, j) at data[k * k_stride + j * j_stride], into panels: [n / width][inner][width]. One of
+/// the strides is 1. Past n there are zeros up to a whole vector, and nothing past that.
 HWY_INLINE void pack_panels(const float* data, std::int64_t k_stride, std::int64_t j_stride, std::int64_t inner,
                             std::int64_t n, float* HWY_RESTRICT panels) {
   const std::int64_t width = panel_width();
@@ -104,21 +137,16 @@ HWY_INLINE void pack_panels(const float* data, std::int64_t k_stride, std::int64
     if (j_stride == 1) {
       for (std::int64_t k = 0; k < inner; ++k) {
         const float* from = data + k * k_stride + first;
-        for (std::int64_t j = 0; j < width; j += lanes()) {
-          store(j < cols ? load(from + j, cols - j) : hn::Zero(F()), panel + k * width + j, lanes());
-        }
+        for (std::int64_t j = 0; j < cols; j += lanes())
+          store(load(from + j, cols - j), panel + k * width + j, lanes());
       }
       continue;
     }
-    // Transposing: a few k at a time, so that what is read of each column stays in a cache line or two.
-    constexpr std::int64_t kTogether = 16;
-    for (std::int64_t k0 = 0; k0 < inner; k0 += kTogether) {
-      const std::int64_t k1 = HWY_MIN(inner, k0 + kTogether);
-      for (std::int64_t j = 0; j < width; ++j) {
-        const float* from = data + (first + j) * j_stride;
-        for (std::int64_t k = k0; k < k1; ++k) panel[k * width + j] = j < cols ? from[k * k_stride] : 0.0f;
-      }
+    if (cols % lanes() != 0) {
+      const std::int64_t last = cols / lanes() * lanes();
+      for (std::int64_t k = 0; k < inner; ++k) hn::StoreU(hn::Zero(F()), F(), panel + k * width + last);
     }
+    transpose_into_panel(data + first * j_stride, j_stride, inner, cols, width, panel);
   }
 }
 

@@ -1,0 +1,77 @@
+// Linear layers in the shapes of BLOOM-560m and of a small model, against oneDNN's own time; packing; weight gradients.
+#include "inputs.h"
+
+namespace sgpt::bench {
+namespace {
+
+double product_flops(std::int64_t rows, std::int64_t in, std::int64_t out) {
+  return 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
+}
+
+void shapes(::benchmark::internal::Benchmark* b) {
+  b->ArgNames({"rows", "in", "out"})->UseRealTime()->Unit(::benchmark::kMicrosecond);
+  for (const int rows : {1, 16, 128, 1024}) {
+    b->Args({rows, 1024, 3072})->Args({rows, 1024, 4096})->Args({rows, 4096, 1024})->Args({rows, 256, 1024});
+  }
+}
+
+void linear(::benchmark::State& state, CpuProducts products, Epilogue epilogue) {
+  const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
+  const auto backend = make_cpu_backend(products);
+  Input x(rows, in), w(out, in), bias(1, out), y(rows, out);
+  const auto weight = backend->pack(Matrix(w), WeightUse::forward);
+  for (auto _ : state) backend->linear(Matrix(x), *weight, Matrix(bias), y, epilogue);
+  report_flops(state, product_flops(rows, in, out));
+  if (products == CpuProducts::best) {
+    state.counters["of_same_onednn"] = ::benchmark::Counter(
+        product_flops(rows, in, out) * static_cast<double>(state.iterations()) / onednn_flops(rows, in, out),
+        ::benchmark::Counter::kIsRate);
+  }
+}
+BENCHMARK_CAPTURE(linear, bias, CpuProducts::best, Epilogue::none)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, gelu, CpuProducts::best, Epilogue::gelu)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, add, CpuProducts::best, Epilogue::add)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, own_products, CpuProducts::simd, Epilogue::none)->Apply(shapes);
+
+void linear_backward_weight(::benchmark::State& state) {
+  const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
+  const auto backend = make_cpu_backend();
+  Input x(rows, in), dy(rows, out), dw(out, in);
+  for (auto _ : state) backend->linear_backward_weight(Matrix(dy), Matrix(x), dw);
+  report_flops(state, product_flops(rows, in, out));
+}
+BENCHMARK(linear_backward_weight)->Apply(shapes);
+
+void linear_backward_bias(::benchmark::State& state) {
+  const auto backend = make_cpu_backend();
+  Input dy(state.range(0), state.range(1)), db(1, state.range(1));
+  for (auto _ : state) backend->linear_backward_bias(Matrix(dy), db);
+  report_bytes(state, state.range(0) * state.range(1) * 4);
+}
+BENCHMARK(linear_backward_bias)->Args({1024, 4096})->Args({1024, 1024})->UseRealTime();
+
+/// Queries against a block of documents.
+void search_scores(::benchmark::State& state) {
+  const std::int64_t queries = state.range(0), documents = state.range(1), d = state.range(2);
+  const auto backend = make_cpu_backend();
+  Input q(queries, d), docs(documents, d), scores(queries, documents);
+  for (auto _ : state) backend->matmul(Matrix(q), false, Matrix(docs), true, 1, scores);
+  report_flops(state, product_flops(queries, d, documents));
+}
+BENCHMARK(search_scores)->Args({1, 8192, 1024})->Args({64, 8192, 1024})->Args({512, 8192, 1024})->UseRealTime();
+
+void pack(::benchmark::State& state, DType type) {
+  const std::int64_t out = 4096, in = 1024;
+  const auto backend = make_cpu_backend();
+  Input w(out, in);
+  const ConstMatrix as_stored(Matrix(w).data, out, in, type);
+  for (auto _ : state) {
+    ::benchmark::DoNotOptimize(backend->pack(as_stored, WeightUse::forward));
+  }
+  report_bytes(state, out * in * 4);
+}
+BENCHMARK_CAPTURE(pack, f32, DType::f32)->UseRealTime();
+BENCHMARK_CAPTURE(pack, bf16, DType::bf16)->UseRealTime();
+
+}  // namespace
+}  // namespace sgpt::bench
