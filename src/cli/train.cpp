@@ -1,5 +1,7 @@
 // sgpt train: the options of train_bi-encoder_mnrl.py, a progress bar, and the summary.
 #include <array>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +60,13 @@ void add_refused(CLI::App& command) {
 }
 
 std::vector<std::string> strings(const std::vector<std::string_view>& views) { return {views.begin(), views.end()}; }
+
+/// What is wrong with a number, if anything. (CLI11's own check spells out the largest double.)
+std::string not_negative(const std::string& text) {
+  double value = 0;
+  const bool good = CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value >= 0;
+  return good ? "" : fmt::format("{} is no number of 0 or more", text);
+}
 
 void add_files(CLI::App& command, TrainOptions& options) {
   const char* group = "What is trained on what";
@@ -134,7 +143,7 @@ void add_steps(CLI::App& command, TrainOptions& options) {
   };
   const auto number = [&](const char* name, double& value, const char* help) {
     command.add_option(names(name), value, help)
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Validator(not_negative, ""))
         ->type_name("X")
         ->capture_default_str()
         ->group(group);
@@ -153,8 +162,13 @@ void add_steps(CLI::App& command, TrainOptions& options) {
   number("--weight_decay", options.weight_decay, "Decay of all parameters but biases");
   number("--max_grad_norm", options.max_gradient_norm, "Gradients with a larger norm are scaled down to it");
   number("--scale", options.scale, "What cosines are multiplied with in the loss");
-  command.add_option(names("--seed"), options.seed, "Seed of the order of the examples")
-      ->capture_default_str()
+  command
+      .add_option_function<std::int64_t>(
+          names("--seed"), [&options](const std::int64_t& seed) { options.seed = static_cast<std::uint64_t>(seed); },
+          "Seed of the order of the examples")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->type_name("N")
+      ->default_str("0")
       ->group(group);
   command
       .add_flag_callback(
