@@ -17,11 +17,19 @@ namespace {
 struct Options {
   std::string model;
   EncodeFileJob job;
+  std::string format = "auto";
   bool query = false;
   EncoderOptions encoder;
 };
 
+TextFormat format_from(const std::string& name) {
+  if (name == "jsonl") return TextFormat::json_lines;
+  if (name == "lines") return TextFormat::lines;
+  return TextFormat::automatic;
+}
+
 void run(Options& options) {
+  options.job.format = format_from(options.format);
   options.job.kind = options.query ? TextKind::query : TextKind::document;
   const Encoder encoder = Encoder::load(options.model, options.encoder);
   std::int64_t rows = 0;
@@ -58,12 +66,10 @@ void add_encode(CLI::App& app) {
   kind->add_flag_callback(
       "--document", [options] { options->query = false; }, "The texts are documents to be found");
   kind->require_option(1);
-  const std::map<std::string, TextFormat> formats{
-      {"auto", TextFormat::automatic}, {"jsonl", TextFormat::json_lines}, {"lines", TextFormat::lines}};
-  command->add_option("--format", options->job.format, "How to read the input, where its name does not tell")
-      ->transform(CLI::CheckedTransformer(formats))
-      ->type_name("auto|jsonl|lines")
-      ->default_str("auto");
+  command->add_option("--format", options->format, "How to read the input, where its name does not tell")
+      ->check(CLI::IsMember({"auto", "jsonl", "lines"}))
+      ->type_name("NAME")
+      ->capture_default_str();
   add_encoder_options(*command, options->encoder);
   command->callback([options] { run(*options); });
 }

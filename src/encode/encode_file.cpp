@@ -105,6 +105,7 @@ std::int64_t encode_file(const Encoder& encoder, const EncodeFileJob& job) {
   const std::filesystem::path journal = beside(job.output, ".progress");
   NpyRows rows(beside(job.output, ".partial"), encoder.dimension());
   const bool journaled = can_continue(job);
+  if (journaled) rows.keep_unfinished();
   const Json description = journaled ? describe(encoder, job) : Json();
   rows.truncate(journaled ? rows_to_keep(journal, description, rows.rows()) : 0);
 

@@ -55,7 +55,9 @@ NpyRows::NpyRows(const std::filesystem::path& partial, std::int64_t columns) : p
 }
 
 NpyRows::~NpyRows() {
-  if (descriptor_ >= 0) close(descriptor_);
+  // Removed while the lock is held, so that it can't be another program's file.
+  if (!finished_ && !(keep_ && rows_ > 0)) unlink(path_.c_str());
+  close(descriptor_);
 }
 
 void NpyRows::fail(const char* what) const {
@@ -98,6 +100,7 @@ void NpyRows::finish(const std::filesystem::path& target) {
   truncate(rows_);
   if (fsync(descriptor_) != 0) fail("could not be flushed to the disk");
   if (std::rename(path_.c_str(), target.c_str()) != 0) fail("could not be renamed");
+  finished_ = true;
 }
 
 }  // namespace sgpt

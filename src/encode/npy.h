@@ -12,7 +12,8 @@ namespace sgpt {
 /// The header of a float32 array [rows, columns]: always 128 bytes, so that it can be written when the rows are known.
 std::string npy_header(std::int64_t rows, std::int64_t columns);
 
-/// Not thread-safe. Throws MachineError, naming file and reason, when the disk is full or not writable.
+/// Destroyed before finish(), it leaves the file only when it was told to keep it and rows are in it. Not thread-safe.
+/// Throws MachineError, naming file and reason, when the disk is full or not writable.
 class NpyRows {
  public:
   /// Opens the partial file, or makes it. Throws UserError when its folder is missing, and when another program is
@@ -23,6 +24,7 @@ class NpyRows {
   NpyRows& operator=(const NpyRows&) = delete;
 
   std::int64_t rows() const { return rows_; }  ///< whole rows in the file
+  void keep_unfinished() { keep_ = true; }
   void truncate(std::int64_t rows);            ///< keeps the first ones
   void append(std::span<const float> values);  ///< whole rows
   void flush();                                ///< returns when all rows are on the disk
@@ -37,6 +39,8 @@ class NpyRows {
   std::int64_t columns_;
   std::int64_t rows_ = 0;
   int descriptor_ = -1;
+  bool keep_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace sgpt

@@ -81,19 +81,23 @@ TEST_P(EncoderFixture, IdsAreEqual) {
 }
 
 TEST_P(EncoderFixture, EmbeddingsOfEveryPoolingModeAgree) {
+  const std::vector<PoolingMode> modes{PoolingMode::cls,           PoolingMode::max,          PoolingMode::mean,
+                                       PoolingMode::mean_sqrt_len, PoolingMode::weightedmean, PoolingMode::lasttoken};
   for (const auto& folder : folders_) {
     const std::vector<Case> cases = read_cases(folder);
     const MappedFile file(folder / "encode_expected.safetensors");
     const Expected expected = read_expected(file);
+    const Encoder encoder = Encoder::load(folder, {.brackets = true, .pooling = modes, .backend = GetParam()});
+    const std::size_t d = static_cast<std::size_t>(encoder.dimension()) / modes.size();
     std::size_t compared = 0;
-    for (const std::string name : {"cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"}) {
-      const Encoder encoder =
-          Encoder::load(folder, {.brackets = true, .pooling = {*pooling_mode_from(name)}, .backend = GetParam()});
-      for (std::size_t i = 0; i < cases.size(); ++i) {
-        const auto found = expected.find(std::to_string(i) + "." + name);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const Embeddings e = encoder.encode(std::vector{cases[i].text}, cases[i].kind);  // the modes, one after the other
+      for (std::size_t m = 0; m < modes.size(); ++m) {
+        std::string name = std::to_string(i);
+        name.append(".").append(name_of(modes[m]));
+        const auto found = expected.find(name);
         if (found == expected.end()) continue;
-        const Embeddings e = encoder.encode(std::vector{cases[i].text}, cases[i].kind);
-        expect_close(e.values, found->second, folder.string() + ": " + found->first);
+        expect_close(e.row(0).subspan(m * d, d), found->second, folder.string() + ": " + name);
         ++compared;
       }
     }

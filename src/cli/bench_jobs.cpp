@@ -1,0 +1,141 @@
+#include "cli/bench_jobs.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/threads.h"
+#include "cli/bench_products.h"
+#include "encode/batching.h"
+#include "encode/encoder_parts.h"
+#include "retrieval/dataset.h"
+#include "sgpt/error.h"
+#include "train/trainer.h"
+
+namespace sgpt::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kWarmUp = 2;  // texts or examples: enough to touch everything once
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::size_t peak_rss() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;  // Linux counts in KiB
+}
+
+std::vector<std::string> first_documents(const DataSetFolder& data, std::int64_t count) {
+  std::vector<std::string> texts;
+  CorpusReader corpus(data.corpus());
+  Document document;
+  while (static_cast<std::int64_t>(texts.size()) < count && corpus.next(document)) texts.push_back(document.content);
+  if (static_cast<std::int64_t>(texts.size()) < count) {
+    throw UserError(fmt::format("{}: {} documents are asked for, but only {} are there", data.corpus().string(), count,
+                                texts.size()));
+  }
+  return texts;
+}
+
+/// Query i, document i as what answers it, document batch + i as what does not (beginning again where they end): real
+/// texts, and the meaning is beside the point here.
+std::vector<TextExample> first_examples(const DataSetFolder& data, const TrainBench& job) {
+  const std::vector<Query> queries = read_queries(data.queries());
+  if (static_cast<std::int64_t>(queries.size()) < job.batch) {
+    throw UserError(fmt::format("{}: {} queries are asked for, but only {} are there", data.queries().string(),
+                                job.batch, queries.size()));
+  }
+  const std::vector<std::string> documents = first_documents(data, job.documents > 0 ? job.documents : 2 * job.batch);
+  std::vector<TextExample> examples;
+  const auto batch = static_cast<std::size_t>(job.batch);
+  for (std::size_t i = 0; i < batch; ++i) {
+    examples.push_back({queries[i].text, documents[i % documents.size()], {documents[(batch + i) % documents.size()]}});
+  }
+  return examples;
+}
+
+/// Tokens of each chunk of GradCache.
+std::vector<std::int64_t> chunk_rows(const TrainingBatch& batch, std::int64_t chunk_size) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t first = 0; first < batch.size(); first += chunk_size) {
+    const auto begin = static_cast<std::size_t>(first);
+    const auto end = static_cast<std::size_t>(std::min(first + chunk_size, batch.size()));
+    rows.push_back(0);
+    for (const TokenBatch& column : batch.columns) rows.back() += column.offsets[end] - column.offsets[begin];
+  }
+  return rows;
+}
+
+}  // namespace
+
+BenchResult bench_encode(const std::filesystem::path& model, const std::filesystem::path& data, std::int64_t documents,
+                         const EncoderOptions& options) {
+  const std::vector<std::string> texts = first_documents({data}, documents);
+  const Encoder encoder = Encoder::load(model, options);
+  const Encoder::Parts& parts = encoder.parts();
+  encoder.encode_documents(std::span(texts).first(std::min(kWarmUp, texts.size())));
+
+  BenchResult result;
+  const auto start = Clock::now();
+  encoder.encode_documents(texts);
+  result.seconds = seconds_since(start);
+  result.peak_rss_bytes = peak_rss();
+  result.model_bytes = parts.checkpoint.bytes();
+
+  const ThreadScope threads(options.threads);
+  const std::vector<TokenIds> ids = parts.preparation.ids(texts, TextKind::document);
+  std::vector<std::int64_t> rows;
+  for (const auto& places : plan_batches(ids, parts.options.token_budget)) {
+    rows.push_back(pack_texts(ids, places).tokens());
+    result.tokens += rows.back();
+  }
+  result.texts = static_cast<std::int64_t>(texts.size());
+  result.product_seconds = seconds_of_products(parts.folder.config, rows, ProductPass::forward);
+  return result;
+}
+
+BenchResult bench_train(const std::filesystem::path& model_folder, const std::filesystem::path& data,
+                        const TrainBench& job, const EncoderOptions& options) {
+  const ThreadScope threads(options.threads);
+  const std::vector<TextExample> examples = first_examples({data}, job);
+  const ModelFolder folder = read_model_folder(model_folder);
+  const TextPreparation preparation(Tokenizer::load(folder.tokenizer_file()), folder,
+                                    {options.brackets, options.max_seq_length});
+  const std::unique_ptr<Backend> backend = make_backend(options.backend);
+  const Checkpoint checkpoint = Checkpoint::open(folder.transformer);
+  Bloom model(*backend, checkpoint, folder.config, trained_parameters({.non_bias = true}));
+  TrainerOptions trainer_options;
+  trainer_options.pooling = options.pooling.empty() ? folder.pooling : options.pooling;
+  trainer_options.warmup_steps = 0;
+  trainer_options.total_steps = 2;
+  trainer_options.chunk_size = job.chunk_size;
+  trainer_options.activation_memory =
+      job.activation_memory < 0 ? default_activation_memory() : static_cast<std::size_t>(job.activation_memory);
+  Trainer trainer(*backend, model, trainer_options);
+  trainer.step(make_batch(preparation, std::span(examples).first(std::min(kWarmUp, examples.size()))));
+
+  BenchResult result;
+  const auto start = Clock::now();
+  const TrainingBatch batch = make_batch(preparation, examples);
+  const StepResult step = trainer.step(batch);
+  result.seconds = seconds_since(start);
+  result.peak_rss_bytes = peak_rss();
+  result.model_bytes = checkpoint.bytes();
+  result.tokens = step.tokens;
+  result.texts = batch.size() * static_cast<std::int64_t>(batch.columns.size());
+
+  // Forward for every chunk, once more for those whose activations were not kept, and backward for every chunk.
+  const std::vector<std::int64_t> rows = chunk_rows(batch, job.chunk_size);
+  const double forward_passes = 1 + static_cast<double>(step.recomputed_chunks) / static_cast<double>(step.chunks);
+  result.product_seconds = forward_passes * seconds_of_products(folder.config, rows, ProductPass::forward) +
+                           seconds_of_products(folder.config, rows, ProductPass::backward_input);
+  return result;
+}
+
+}  // namespace sgpt::cli

@@ -1,0 +1,39 @@
+// The jobs that sgpt bench times, each with the time of its matrix products alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+
+#include "sgpt/encoder.h"
+
+namespace sgpt::cli {
+
+struct BenchResult {
+  std::int64_t texts = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0;
+  double product_seconds = 0;      ///< what oneDNN alone takes for the products that were computed
+  std::size_t peak_rss_bytes = 0;  ///< of the process, before the products were timed alone
+  std::size_t model_bytes = 0;     ///< the weights as they lie on the disk
+
+  double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
+  double limit_tokens_per_second() const { return static_cast<double>(tokens) / product_seconds; }
+};
+
+/// Embeds the first `documents` of a data set.
+BenchResult bench_encode(const std::filesystem::path& model, const std::filesystem::path& data, std::int64_t documents,
+                         const EncoderOptions& options);
+
+struct TrainBench {
+  std::int64_t batch = 16;              ///< queries a step, each with a document as positive and another as negative
+  std::int64_t documents = 0;           ///< taken from the first so many; 0: as many as the step needs
+  std::int64_t chunk_size = 8;          ///< of GradCache
+  std::int64_t activation_memory = -1;  ///< bytes in which chunks are kept; -1: as sgpt train chooses
+};
+
+/// One step of BitFit with GradCache, after a small one that warms up.
+BenchResult bench_train(const std::filesystem::path& model, const std::filesystem::path& data, const TrainBench& job,
+                        const EncoderOptions& options);
+
+}  // namespace sgpt::cli

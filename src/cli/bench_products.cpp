@@ -1,0 +1,82 @@
+#include "cli/bench_products.h"
+
+#include <chrono>
+#include <map>
+#include <unordered_map>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+namespace sgpt::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kFewestRuns = 3;
+constexpr double kEnoughSeconds = 0.3;
+
+/// Numbers of ordinary size: the time of a product must not depend on zeros or denormals.
+void fill(dnnl::memory& memory) {
+  auto* values = static_cast<float*>(memory.get_data_handle());
+  const std::size_t count = memory.get_desc().get_size() / sizeof(float);
+  for (std::size_t i = 0; i < count; ++i) values[i] = 0.01f * static_cast<float>(i % 13) - 0.06f;
+}
+
+/// c[rows,cols] = a[rows,inner] b[inner,cols]: the mean of up to `most_runs` runs after a first one.
+double seconds_of_product(std::int64_t rows, std::int64_t inner, std::int64_t cols, std::int64_t most_runs) {
+  using dnnl::memory;
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  dnnl::stream stream(engine);
+  const auto type = memory::data_type::f32;
+  const auto plain = memory::format_tag::ab;
+  const dnnl::matmul::desc description(memory::desc({rows, inner}, type, plain),
+                                       memory::desc({inner, cols}, type, memory::format_tag::any),
+                                       memory::desc({rows, cols}, type, plain));
+  const dnnl::matmul::primitive_desc chosen(description, engine);
+  const dnnl::matmul product(chosen);
+  memory a(chosen.src_desc(), engine);
+  memory b(chosen.weights_desc(), engine);
+  memory c(chosen.dst_desc(), engine);
+  fill(a);
+  fill(b);
+  const std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}};
+  const auto run = [&] {
+    product.execute(stream, arguments);
+    stream.wait();
+  };
+  run();
+  const auto start = Clock::now();
+  double seconds = 0;
+  std::int64_t runs = 0;
+  do {
+    run();
+    ++runs;
+    seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  } while (runs < kFewestRuns || (runs < most_runs && seconds < kEnoughSeconds));
+  return seconds / static_cast<double>(runs);
+}
+
+}  // namespace
+
+double seconds_of_products(const BloomConfig& config, std::span<const std::int64_t> rows, ProductPass pass) {
+  const std::int64_t d = config.hidden;
+  struct Shape {
+    std::int64_t out;
+    std::int64_t in;
+  };
+  const Shape linears[] = {{3 * d, d}, {d, d}, {4 * d, d}, {d, 4 * d}};
+  std::map<std::int64_t, std::int64_t> batches;  // rows → how many batches have them
+  for (const std::int64_t count : rows) ++batches[count];
+  double seconds = 0;
+  for (const auto& [count, times] : batches) {
+    if (count == 0) continue;
+    for (const Shape& linear : linears) {
+      const bool forward = pass == ProductPass::forward;
+      const double one =
+          seconds_of_product(count, forward ? linear.in : linear.out, forward ? linear.out : linear.in, config.layers);
+      seconds += one * static_cast<double>(times * config.layers);
+    }
+  }
+  return seconds;
+}
+
+}  // namespace sgpt::cli

@@ -1,0 +1,20 @@
+// What oneDNN alone needs for a model's matrix products: the limit that sgpt bench holds its figures against.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "model/config.h"
+
+namespace sgpt::cli {
+
+enum class ProductPass {
+  forward,         ///< y[T,out] = x[T,in] Wᵀ
+  backward_input,  ///< dx[T,in] = dy[T,out] W
+};
+
+/// Seconds for the products of every Linear of every layer, for batches of these numbers of rows: oneDNN's f32 matmul
+/// with packed weights and nothing in between. Each shape is timed several times and counted once a layer.
+double seconds_of_products(const BloomConfig& config, std::span<const std::int64_t> rows, ProductPass pass);
+
+}  // namespace sgpt::cli
