@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/output.h"
 #include "retrieval/beir_evaluation.h"
 #include "retrieval/results_file.h"
 
@@ -37,6 +38,7 @@ fs::path run_file_of(const std::string& run_file, const std::string& data_set, b
 
 void run_eval(const EvalArguments& arguments) {
   const auto data_sets = find_data_sets(arguments.data_path, arguments.data_set);
+  for (const NamedDataSet& data_set : data_sets) check_data_set(data_set, arguments.split);
   if (!arguments.output.empty()) check_results_file(arguments.output);
   const Encoder encoder = Encoder::load(arguments.model, arguments.encoder);
   const bool several = data_sets.size() > 1;
@@ -54,7 +56,7 @@ void run_eval(const EvalArguments& arguments) {
     log::info(fmt::format("{} on {}\n{}", result.model, result.data_set, metrics_table(result.values, result.cutoffs)));
   }
   if (arguments.output.empty()) {
-    fmt::print("{}\n", results_json(results));
+    print_result(results_json(results) + "\n");
   } else {
     merge_into_results_file(arguments.output, results);
     log::info(fmt::format("results are in {}", arguments.output));

@@ -11,6 +11,7 @@
 #include "base/json_lines.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "retrieval/dataset.h"
 #include "retrieval/results_file.h"
 #include "retrieval/trec_run.h"
@@ -54,7 +55,7 @@ void run_score(const ScoreArguments& arguments) {
                         evaluation.queries.size()));
   log::info("mean\n" + metrics_table(evaluation.means, evaluation.cutoffs));
   if (arguments.output.empty()) {
-    fmt::print("{}", scores_json(evaluation));
+    print_result(scores_json(evaluation));
   } else {
     write_file(arguments.output, scores_json(evaluation));
   }

@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -13,9 +14,11 @@
 
 #include "base/json_lines.h"
 #include "base/log.h"
+#include "base/mapped_file.h"
 #include "base/unicode.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/output.h"
 #include "encode/text_source.h"
 #include "retrieval/corpus_index.h"
 #include "retrieval/one_line.h"
@@ -25,6 +28,7 @@ namespace sgpt::cli {
 namespace {
 
 constexpr std::size_t kWidthOfFiles = 160;  // columns of a line that no terminal shows
+constexpr std::size_t kWidestId = 40;       // columns
 constexpr std::size_t kQueriesAtOnce = 256;
 
 struct SearchArguments {
@@ -44,23 +48,33 @@ std::size_t output_width() {
   return kWidthOfFiles;
 }
 
-/// Rank, score, id, and the title or the beginning of the text.
-void print_for_people(const std::vector<Hit>& hits, const CorpusIndex& index) {
-  const std::size_t width = output_width();
-  int rank = 0;
+/// Rank, score, id, and the title or the beginning of the text: a line each, as wide as the terminal.
+std::string for_people(const std::vector<Hit>& hits, const CorpusIndex& index) {
+  struct Row {
+    std::string id;
+    std::string text;
+  };
+  std::vector<Row> rows;
+  std::size_t id_columns = 0;
   for (const Hit& hit : hits) {
     const Document document = index.document(hit.document);
     const bool titled = !strip(document.title).empty();
-    const std::string line =
-        fmt::format("{:3}  {:.4f}  {}  {}", ++rank, hit.score, document.id, titled ? document.title : document.content);
-    // One line for all of it, since an id may be long or strange too; the first column's spaces are kept.
-    const std::size_t indent = line.find_first_not_of(' ');
-    fmt::print("{}{}\n", line.substr(0, indent), one_line(std::string_view(line).substr(indent), width - indent));
+    rows.push_back({one_line(document.id, kWidestId), titled ? document.title : document.content});
+    id_columns = std::max(id_columns, columns_of(rows.back().id));
   }
+  const std::size_t width = output_width();
+  std::string lines;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string padding(id_columns - columns_of(rows[i].id), ' ');
+    const std::string start = fmt::format("{:3}  {:.4f}  {}{}  ", i + 1, hits[i].score, rows[i].id, padding);
+    const std::size_t used = columns_of(start);
+    lines += start + one_line(rows[i].text, width > used ? width - used : 0) + "\n";
+  }
+  return lines;
 }
 
 /// One object a query and line.
-void print_for_machines(const std::string& query, const std::vector<Hit>& hits, const CorpusIndex& index) {
+std::string for_machines(const std::string& query, const std::vector<Hit>& hits, const CorpusIndex& index) {
   std::string json = fmt::format("{{\"query\": {}, \"hits\": [", json_quoted(query));
   int rank = 0;
   for (const Hit& hit : hits) {
@@ -70,7 +84,7 @@ void print_for_machines(const std::string& query, const std::vector<Hit>& hits, 
                         json_quoted(document.title), json_quoted(document.text));
     ++rank;
   }
-  fmt::print("{}]}}\n", json);
+  return json + "]}\n";
 }
 
 void check_query(const std::string& query, std::size_t number) {
@@ -86,14 +100,13 @@ void answer(const std::vector<std::string>& queries, bool several, const SearchA
   const auto hits = index.search(queries, arguments.top_k);
   for (std::size_t i = 0; i < queries.size(); ++i) {
     if (arguments.json) {
-      print_for_machines(queries[i], hits[i], index);
-      continue;
+      print_result(for_machines(queries[i], hits[i], index));
+    } else if (several) {
+      print_result(fmt::format("{}\n{}\n", one_line(queries[i], output_width()), for_people(hits[i], index)));
+    } else {
+      print_result(for_people(hits[i], index));
     }
-    if (several) fmt::print("{}\n", one_line(queries[i], output_width()));
-    print_for_people(hits[i], index);
-    if (several) fmt::print("\n");
   }
-  std::fflush(stdout);
 }
 
 /// Queries that are known beforehand are answered many at a time: the corpus is gone through once for all of them.
@@ -144,6 +157,7 @@ std::vector<std::string> queries_of(const SearchArguments& arguments) {
 
 void run_search(const SearchArguments& arguments) {
   const auto queries = queries_of(arguments);
+  MappedFile{arguments.corpus};  // a wrong path is told before the model is loaded
   const Encoder encoder = Encoder::load(arguments.model, arguments.encoder);
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
   if (queries.empty()) {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"
+#include "retrieval/chunk_pacer.h"
 #include "retrieval/trec_run.h"
 #include "sgpt/error.h"
 #include "sgpt/search.h"
@@ -22,9 +23,13 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 12> kForums{"android",     "english", "gaming",      "gis",
                                                    "mathematica", "physics", "programmers", "stats",
                                                    "tex",         "unix",    "webmasters",  "wordpress"};
-constexpr std::size_t kChunk = 4096;  // documents embedded at a time
 
 bool has_corpus(const fs::path& folder) { return fs::exists(DataSetFolder{folder}.corpus()); }
+
+std::string split_of(const NamedDataSet& data_set, const std::string& wanted) {
+  if (!wanted.empty()) return wanted;
+  return data_set.name == "msmarco" ? "dev" : "test";
+}
 
 /// "cqadupstack/english" is cqadupstack_english in result files.
 std::string without_slashes(std::string name) {
@@ -63,14 +68,17 @@ std::vector<std::string> search_corpus(const Encoder& encoder, const NamedDataSe
   Progress progress(fmt::format("{}: documents", data_set.name), "documents", lines_of(file));
   std::vector<std::string> ids;
   std::vector<std::string> contents;
+  ChunkPacer chunk;
   for (bool more = true; more;) {
     Document document;
     contents.clear();
-    while (contents.size() < kChunk && (more = corpus.next(document))) {
+    while (contents.size() < chunk.size() && (more = corpus.next(document))) {
       ids.push_back(std::move(document.id));
       contents.push_back(std::move(document.content));
     }
+    chunk.begin();
     search.add(encoder.encode_documents(contents).values);
+    chunk.end();
     progress.update(corpus.documents() + corpus.dropped());
   }
   if (corpus.dropped() > 0) {
@@ -106,8 +114,12 @@ std::vector<NamedDataSet> find_data_sets(const fs::path& data_path, const std::s
       name.empty() ? "" : " or in its sub-folder " + name, name.empty() ? " (name a sub-folder with --dataset)" : ""));
 }
 
+void check_data_set(const NamedDataSet& data_set, const std::string& split) {
+  read_judged_queries(data_set.folder.queries(), read_qrels(data_set.folder.qrels(split_of(data_set, split))));
+}
+
 DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data_set, const BeirOptions& options) {
-  const std::string split = !options.split.empty() ? options.split : data_set.name == "msmarco" ? "dev" : "test";
+  const std::string split = split_of(data_set, options.split);
   const std::string model = model_name(encoder.folder());
   const Qrels qrels = read_qrels(data_set.folder.qrels(split));
   const auto queries = read_judged_queries(data_set.folder.queries(), qrels);

@@ -30,6 +30,9 @@ struct NamedDataSet {
 /// are none or a forum is missing.
 std::vector<NamedDataSet> find_data_sets(const std::filesystem::path& data_path, const std::string& name);
 
+/// What is wrong with judgements and queries, told before a model is loaded: throws UserError as the evaluation would.
+void check_data_set(const NamedDataSet& data_set, const std::string& split);
+
 /// Evaluates one data set: only judged queries are run, a hit with the query's own id is dropped. Values are rounded to
 /// five places. Throws UserError on a broken data set.
 DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data_set, const BeirOptions& options);

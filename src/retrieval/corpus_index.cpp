@@ -9,12 +9,11 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "encode/model_identity.h"
+#include "retrieval/chunk_pacer.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
-
-constexpr std::size_t kChunk = 1024;  // documents; what a killed run computes again is at most this much
 
 /// Everything that the embeddings depend on.
 std::string key_of(const Encoder& encoder, std::string_view corpus) {
@@ -75,16 +74,19 @@ void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key
   LineOffsets lines(text);
   std::vector<std::uint64_t> offsets;
   std::vector<std::string> contents;
+  ChunkPacer chunk;  // what a killed run computes again is one chunk
   for (bool more = true; more;) {
     Document document;
     offsets.clear();
     contents.clear();
-    while (contents.size() < kChunk && (more = corpus.next(document))) {
+    while (contents.size() < chunk.size() && (more = corpus.next(document))) {
       if (corpus.documents() <= finished) continue;
       offsets.push_back(lines.of(corpus.line()));
       contents.push_back(std::move(document.content));
     }
+    chunk.begin();
     writer.append(offsets, encoder_.encode_documents(contents).values);
+    chunk.end();
     progress.update(corpus.documents() + corpus.dropped());
   }
   writer.finish();

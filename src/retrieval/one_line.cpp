@@ -30,7 +30,7 @@ bool is_gap(std::uint32_t c) {
 }
 
 /// Columns on a terminal, after the blocks of Unicode's East Asian Width.
-std::size_t columns_of(std::uint32_t c) {
+std::size_t columns_of_character(std::uint32_t c) {
   struct Range {
     std::uint32_t first;
     std::uint32_t last;
@@ -68,7 +68,7 @@ std::string one_line(std::string_view text, std::size_t width) {
       gap = !line.empty();
       continue;
     }
-    const std::size_t columns = columns_of(character.code_point) + (gap ? 1 : 0);
+    const std::size_t columns = columns_of_character(character.code_point) + (gap ? 1 : 0);
     if (used + columns > width) return width == 0 ? "" : line.substr(0, cut) + "…";
     if (gap) line += ' ';
     line += bytes;
@@ -77,6 +77,16 @@ std::string one_line(std::string_view text, std::size_t width) {
     if (used < width) cut = line.size();
   }
   return line;
+}
+
+std::size_t columns_of(std::string_view line) {
+  std::size_t columns = 0;
+  while (!line.empty()) {
+    const Character character = first_character(line);
+    columns += columns_of_character(character.code_point);
+    line.remove_prefix(character.bytes);
+  }
+  return columns;
 }
 
 }  // namespace sgpt

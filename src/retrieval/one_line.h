@@ -11,4 +11,7 @@ namespace sgpt {
 /// what was cut is marked by "…". East Asian wide characters and emoji count as two columns.
 std::string one_line(std::string_view text, std::size_t width);
 
+/// How many columns a line takes.
+std::size_t columns_of(std::string_view line);
+
 }  // namespace sgpt

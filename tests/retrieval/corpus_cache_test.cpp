@@ -152,6 +152,7 @@ TEST(OneLine, CountsColumnsNotBytes) {
   EXPECT_EQ(one_line("漢字漢字", 8), "漢字漢字");
   EXPECT_EQ(one_line("漢字漢字", 7), "漢字漢…");
   EXPECT_EQ(one_line("漢字漢字", 6), "漢字…");
+  EXPECT_EQ(columns_of("aä漢"), 4u);
 }
 
 TEST(OneLine, CommandsNoTerminal) { EXPECT_EQ(one_line("  a\n\tb\x1b[31m c\u00a0\u202e d ", 80), "a b [31m c d"); }
