@@ -14,15 +14,15 @@ namespace sgpt {
 
 struct ModelFolder {
   std::filesystem::path path;         ///< as given
-  std::filesystem::path transformer;  ///< where config.json, weights and tokenizer.json lie (path, or a sub-folder of it)
+  std::filesystem::path transformer;  ///< where config.json, weights and tokenizer.json lie: path or a sub-folder
   BloomConfig config;
-  bool has_modules = false;           ///< modules.json is there; otherwise a plain checkpoint
-  std::vector<PoolingMode> pooling;   ///< never empty; a plain checkpoint: weightedmean
-  bool normalize = false;             ///< a Normalize module follows the pooling
-  bool lower_case = false;            ///< do_lower_case
+  bool has_modules = false;          ///< modules.json is there; otherwise a plain checkpoint
+  std::vector<PoolingMode> pooling;  ///< never empty; a plain checkpoint: weightedmean
+  bool normalize = false;            ///< a Normalize module follows the pooling
+  bool lower_case = false;           ///< do_lower_case
   std::int64_t max_seq_length = 300;
-  std::optional<bool> brackets;       ///< what our own file records, or what is known of a published model; else unset
-  std::string name;                   ///< last part of the path, for result files
+  std::optional<bool> brackets;  ///< what our own file records, or what is known of a published model; else unset
+  std::string name;              ///< last part of the path, for result files
 
   std::filesystem::path tokenizer_file() const { return transformer / "tokenizer.json"; }
 };
