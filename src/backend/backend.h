@@ -54,7 +54,7 @@ enum class Epilogue {
 
 /// AdamW as transformers.optimization.AdamW computes it (semantics: eps is not bias-corrected, decay after the step).
 struct AdamW {
-  double beta1 = 0.9;    // double, because 1 − β2 in float would be off by 1e-5
+  double beta1 = 0.9;  // double, because 1 − β2 in float would be off by 1e-5
   double beta2 = 0.999;
   float eps = 1e-6f;
   float step_size = 0;       ///< lr · sqrt(1 − β2^t) / (1 − β1^t)
@@ -72,10 +72,10 @@ class Backend {
 
   // --- moving data; `host` matrices lie in the machine's own memory ------------------------------------------------
 
-  virtual void upload(ConstMatrix host, Matrix device) = 0;    // device = host, same shape and type
-  virtual void download(ConstMatrix device, Matrix host) = 0;  // host = device; waits until it is there
+  virtual void upload(ConstMatrix host, Matrix device) = 0;             // device = host, same shape and type
+  virtual void download(ConstMatrix device, Matrix host) = 0;           // host = device; waits until it is there
   virtual void copy(ConstMatrix from, Matrix to) { upload(from, to); }  // within the backend's memory
-  virtual void zero(Matrix x) = 0;                             // x = 0
+  virtual void zero(Matrix x) = 0;                                      // x = 0
   /// The batch in the backend's memory, taken from `arena`; valid as long as `batch` and the arena's memory.
   virtual PackedTexts place(const TokenBatch& batch, Arena& arena) = 0;
 
