@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -20,26 +21,19 @@ constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 /// Up to here looking at all pairs again and again is faster than a heap.
 constexpr std::size_t kShortWord = 48;
 
-/// Symbols in a doubly linked list, for words of any length.
+/// A symbol of a word of any length: in a doubly linked list, with the rule for it and its right neighbour.
 struct Symbol {
   std::uint32_t id;
   std::uint32_t previous;
   std::uint32_t next;
+  MergeRule rule;
 };
 
-/// A join that was possible when it was put on the heap.
-struct Candidate {
-  std::uint32_t rank;
-  std::uint32_t position;  // of the left symbol
-  std::uint32_t left;      // what the symbols were; it counts only while they still are
-  std::uint32_t right;
-  std::uint32_t result;
-
-  /// std::push_heap keeps the greatest on top: lowest rank first, then leftmost.
-  friend bool operator<(const Candidate& a, const Candidate& b) {
-    return std::pair(a.rank, a.position) > std::pair(b.rank, b.position);
-  }
-};
+/// A join that was possible when it was put on the heap, as one number: lowest rank first, then leftmost. It still is
+/// when the rule at its position has that rank.
+constexpr std::uint64_t candidate(std::uint32_t rank, std::uint32_t position) {
+  return (static_cast<std::uint64_t>(rank) << 32) | position;
+}
 
 }  // namespace
 
@@ -121,43 +115,36 @@ void Bpe::merge_short(Workspace& workspace) const {
 void Bpe::merge_long(std::vector<std::uint32_t>& symbols) const {
   const auto count = static_cast<std::uint32_t>(symbols.size());
   std::vector<Symbol> list(count);
-  for (std::uint32_t i = 0; i < count; ++i)
-    list[i] = {symbols[i], i == 0 ? kNone : i - 1, i + 1 == count ? kNone : i + 1};
-
-  std::vector<Candidate> heap;
-  const auto candidate_at = [&](std::uint32_t position) -> Candidate {
-    const std::uint32_t left = list[position].id;
-    const std::uint32_t right = list[list[position].next].id;
-    const MergeRule rule = rule_for(left, right);
-    return {rule.rank, position, left, right, rule.result};
-  };
-  const auto push = [&](std::uint32_t position) {
-    const Candidate candidate = candidate_at(position);
-    if (candidate.rank == kNone) return;
-    heap.push_back(candidate);
-    std::push_heap(heap.begin(), heap.end());
-  };
-  for (std::uint32_t i = 0; i + 1 < count; ++i) {
-    const Candidate candidate = candidate_at(i);
-    if (candidate.rank != kNone) heap.push_back(candidate);
+  std::vector<std::uint64_t> heap;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const bool last = i + 1 == count;
+    list[i] = {symbols[i], i == 0 ? kNone : i - 1, last ? kNone : i + 1,
+               last ? MergeRule{} : rule_for(symbols[i], symbols[i + 1])};
+    if (list[i].rule.rank != kNone) heap.push_back(candidate(list[i].rule.rank, i));
   }
-  std::make_heap(heap.begin(), heap.end());
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
 
+  const auto update_rule = [&](std::uint32_t position) {
+    Symbol& left = list[position];
+    left.rule = left.next == kNone ? MergeRule{} : rule_for(left.id, list[left.next].id);
+    if (left.rule.rank == kNone) return;
+    heap.push_back(candidate(left.rule.rank, position));
+    std::push_heap(heap.begin(), heap.end(), std::greater<>());
+  };
   while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end());
-    const Candidate best = heap.back();
+    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+    const std::uint64_t best = heap.back();
     heap.pop_back();
-    Symbol& left = list[best.position];
-    if (left.id != best.left || left.next == kNone || list[left.next].id != best.right) continue;  // joined meanwhile
+    const auto position = static_cast<std::uint32_t>(best);
+    Symbol& left = list[position];
+    if (left.rule.rank != best >> 32) continue;  // joined with another meanwhile
     Symbol& right = list[left.next];
-    left.id = best.result;
-    right.id = kNone;
+    left.id = left.rule.result;
     left.next = right.next;
-    if (left.next != kNone) {
-      list[left.next].previous = best.position;
-      push(best.position);
-    }
-    if (left.previous != kNone) push(left.previous);
+    right.rule = {};
+    if (left.next != kNone) list[left.next].previous = position;
+    update_rule(position);
+    if (left.previous != kNone) update_rule(left.previous);
   }
 
   symbols.clear();

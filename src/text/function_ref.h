@@ -11,7 +11,7 @@ namespace sgpt {
 template <class Signature>
 class FunctionRef;
 
-/// Refers to a callable that outlives it (an argument of the call in progress).
+/// Refers to a callable object, such as a lambda, that outlives it (an argument of the call in progress).
 template <class Result, class... Args>
 class FunctionRef<Result(Args...)> {
  public:
