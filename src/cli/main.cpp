@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return fail(1, "stdout: writing failed; is the disk full?");
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return fail(1, "stdout: writing failed; is the disk full?");
     return 0;
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);

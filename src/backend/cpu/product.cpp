@@ -41,7 +41,7 @@ void copy_square_wise(const StridedMatrix& src, float* dst, std::int64_t stride)
 class LeftSide {
  public:
   LeftSide(const StridedMatrix& left, const PackedMatrix& right, std::int64_t tile_rows)
-      : left_(left), tile_rows_(tile_rows), rows_(rounded_up(left.rows, right.kernel().row_quantum())) {
+      : left_(left), rows_(rounded_up(left.rows, right.kernel().row_quantum())) {
     dense_ =
         left.col_stride == 1 && left.row_stride == left.cols && right.blocks() == 1 && right.block_rows(0) == left.cols;
     if (dense_) {
@@ -83,7 +83,6 @@ class LeftSide {
   }
 
   StridedMatrix left_;
-  std::int64_t tile_rows_;
   std::int64_t rows_;  // with the filling
   bool dense_ = false;
   std::int64_t copied_from_ = 0;  // of a dense left side: the rows from here on are a copy
