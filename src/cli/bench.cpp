@@ -11,6 +11,7 @@
 #include "cli/bench_jobs.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/model_option.h"
 
 namespace sgpt::cli {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::int64_t kMost = std::int64_t{1} << 30;
 constexpr std::int64_t kMostThreads = 4096;
 
 struct Options {
-  std::string model;
+  std::filesystem::path model;
   std::string data;
   std::int64_t documents = 64;
   TrainBench train;
@@ -55,7 +56,7 @@ void print(const BenchResult& result, bool json) {
 
 CLI::App* add_job(CLI::App& bench, const char* name, const char* help, const std::shared_ptr<Options>& options) {
   CLI::App* job = bench.add_subcommand(name, help);
-  job->add_option("--model", options->model, "Folder of the model")->required()->type_name("DIR");
+  add_model_option(*job, "--model", options->model);
   job->add_option(names("--data_path"), options->data, "Folder with corpus.jsonl and queries.jsonl, as BEIR has them")
       ->required()
       ->type_name("DIR");
@@ -80,8 +81,9 @@ void add_bench(CLI::App& app) {
       ->type_name("N")
       ->capture_default_str();
   add_encoder_options(*encode_job, encode->encoder);
-  encode_job->callback(
-      [encode] { print(bench_encode(encode->model, encode->data, encode->documents, encode->encoder), encode->json); });
+  encode_job->callback([encode] {
+    print(bench_encode(model_folder(encode->model), encode->data, encode->documents, encode->encoder), encode->json);
+  });
 
   auto train = std::make_shared<Options>();
   train->encoder.brackets = true;
@@ -108,8 +110,9 @@ void add_bench(CLI::App& app) {
                    "Bytes in which chunks are kept, so that they need no second pass. By default half of what is free")
       ->check(CLI::NonNegativeNumber)
       ->type_name("BYTES");
-  train_job->callback(
-      [train] { print(bench_train(train->model, train->data, train->train, train->encoder), train->json); });
+  train_job->callback([train] {
+    print(bench_train(model_folder(train->model), train->data, train->train, train->encoder), train->json);
+  });
 }
 
 }  // namespace sgpt::cli

@@ -9,13 +9,14 @@
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/model_option.h"
 #include "encode/encode_file.h"
 
 namespace sgpt::cli {
 namespace {
 
 struct Options {
-  std::string model;
+  std::filesystem::path model;
   EncodeFileJob job;
   std::string format = "auto";
   bool query = false;
@@ -31,7 +32,7 @@ TextFormat format_from(const std::string& name) {
 void run(Options& options) {
   options.job.format = format_from(options.format);
   options.job.kind = options.query ? TextKind::query : TextKind::document;
-  const Encoder encoder = Encoder::load(options.model, options.encoder);
+  const Encoder encoder = Encoder::load(model_folder(options.model), options.encoder);
   std::int64_t rows = 0;
   {
     Progress progress("encoding", "texts", count_texts(options.job.input));
@@ -49,7 +50,7 @@ void add_encode(CLI::App& app) {
       "encode",
       "Turns texts into embeddings: a NumPy file with one row of float32 a text, in the order of the input.\n"
       "A run that was stopped continues where it was when the same command is given again.");
-  command->add_option("--model", options->model, "Folder of the model")->required()->type_name("DIR");
+  add_model_option(*command, "--model", options->model);
   command
       ->add_option(
           "--input", options->job.input,

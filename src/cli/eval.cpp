@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/model_option.h"
 #include "cli/output.h"
 #include "retrieval/beir_evaluation.h"
 #include "retrieval/results_file.h"
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct EvalArguments {
-  std::string model;
+  std::filesystem::path model;
   std::string data_path;
   std::string data_set;
   std::string split;
@@ -40,7 +41,7 @@ void run_eval(const EvalArguments& arguments) {
   const auto data_sets = find_data_sets(arguments.data_path, arguments.data_set);
   for (const NamedDataSet& data_set : data_sets) check_data_set(data_set, arguments.split);
   if (!arguments.output.empty()) check_results_file(arguments.output);
-  const Encoder encoder = Encoder::load(arguments.model, arguments.encoder);
+  const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
   const bool several = data_sets.size() > 1;
   std::vector<DataSetResult> results;
   for (const NamedDataSet& data_set : data_sets) {
@@ -68,7 +69,7 @@ void run_eval(const EvalArguments& arguments) {
 void add_eval(CLI::App& app) {
   auto* command = app.add_subcommand("eval", "Evaluate a model on a data set in BEIR's format (NDCG@10 and others)");
   auto arguments = std::make_shared<EvalArguments>();
-  command->add_option(names("--model"), arguments->model, "Folder of the model")->required()->type_name("DIR");
+  add_model_option(*command, "--model", arguments->model);
   command
       ->add_option(names("--data_path"), arguments->data_path,
                    "Folder with corpus.jsonl, queries.jsonl and qrels/; or a folder of such folders, see --dataset; or "

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/model_option.h"
 #include "model/bloom.h"
 #include "model/checkpoint.h"
 #include "model/memory_estimate.h"
@@ -19,7 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct InfoArguments {
-  std::string model;
+  std::filesystem::path model;
   bool json = false;
 };
 
@@ -107,7 +108,7 @@ void print(const Json& info) {
 }
 
 void run_info(const InfoArguments& arguments) {
-  const ModelFolder model = read_model_folder(arguments.model);
+  const ModelFolder model = read_model_folder(model_folder(arguments.model));
   const Checkpoint checkpoint = Checkpoint::open(model.transformer);
   for (const ParameterInfo& parameter : bloom_parameters(model.config))
     checkpoint.require(parameter.name, parameter.shape());
@@ -125,7 +126,7 @@ void add_info(CLI::App& app) {
   auto* command = app.add_subcommand(
       "info", "Show what is in a model folder: sizes, types, pooling, brackets, and the memory it will take");
   auto arguments = std::make_shared<InfoArguments>();
-  command->add_option("model", arguments->model, "The model folder")->required()->type_name("DIR");
+  add_model_option(*command, "model", arguments->model);
   command->add_flag(names("--json"), arguments->json, "Print JSON");
   command->callback([arguments] { run_info(*arguments); });
 }

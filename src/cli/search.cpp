@@ -18,6 +18,7 @@
 #include "base/unicode.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/model_option.h"
 #include "cli/output.h"
 #include "encode/text_source.h"
 #include "retrieval/corpus_index.h"
@@ -32,7 +33,7 @@ constexpr std::size_t kWidestId = 40;       // columns
 constexpr std::size_t kQueriesAtOnce = 256;
 
 struct SearchArguments {
-  std::string model;
+  std::filesystem::path model;
   std::string corpus;
   std::string cache;
   std::string queries_file;
@@ -158,7 +159,7 @@ std::vector<std::string> queries_of(const SearchArguments& arguments) {
 void run_search(const SearchArguments& arguments) {
   const auto queries = queries_of(arguments);
   MappedFile{arguments.corpus};  // a wrong path is told before the model is loaded
-  const Encoder encoder = Encoder::load(arguments.model, arguments.encoder);
+  const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
   if (queries.empty()) {
     answer_stdin(arguments, index);
@@ -174,7 +175,7 @@ void add_search(CLI::App& app) {
   command->footer(
       "Without QUERY and --queries, queries are read from stdin, a line each; at a terminal you are asked.");
   auto arguments = std::make_shared<SearchArguments>();
-  command->add_option(names("--model"), arguments->model, "Folder of the model")->required()->type_name("DIR");
+  add_model_option(*command, "--model", arguments->model);
   command
       ->add_option(names("--corpus"), arguments->corpus,
                    "Documents: lines of JSON with \"_id\", \"text\" and, where there is one, \"title\"")

@@ -1,21 +1,21 @@
 // sgpt tokenize: texts to token ids and back, one JSON object a line.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
 #include "base/json_lines.h"
 #include "cli/command.h"
+#include "cli/model_option.h"
+#include "cli/output.h"
 #include "model/model_folder.h"
 #include "sgpt/error.h"
 #include "sgpt/tokenizer.h"
@@ -42,31 +42,24 @@ class LineWriter {
   void write(std::string_view line) {
     if (file_) {
       file_->write(line);
-    } else if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size()) {
-      fail();
+    } else {
+      print_result(line);
     }
   }
 
   void finish() {
-    if (file_) {
-      file_->commit();
-    } else if (std::fflush(stdout) != 0) {
-      fail();
-    }
+    if (file_) file_->commit();
   }
 
  private:
-  [[noreturn]] static void fail() {
-    throw MachineError(fmt::format("<stdout>: writing failed: {}", std::strerror(errno)));
-  }
-
   std::optional<AtomicFile> file_;
 };
 
 std::filesystem::path tokenizer_file(const Options& options) {
   if (!options.tokenizer.empty()) return options.tokenizer;
-  const std::filesystem::path beside = options.model / "tokenizer.json";
-  return std::filesystem::exists(beside) ? beside : read_model_folder(options.model).tokenizer_file();
+  const std::filesystem::path folder = model_folder(options.model);
+  const std::filesystem::path beside = folder / "tokenizer.json";
+  return std::filesystem::exists(beside) ? beside : read_model_folder(folder).tokenizer_file();
 }
 
 std::string encoded_line(const Tokenizer& tokenizer, const JsonLineReader& reader, std::size_t max_tokens) {
@@ -116,7 +109,7 @@ void add_tokenize(CLI::App& app) {
   CLI::Option_group* from = command->add_option_group("Tokenizer", "Where the tokenizer comes from (one of these)");
   from->add_option("--tokenizer", options->tokenizer,
                    "A tokenizer.json, as the Hugging Face tokenizers library writes it");
-  from->add_option("--model", options->model, "A model folder with a tokenizer.json in it");
+  from->add_option("--model", options->model, "The model whose tokenizer it is: a folder, or ORG/NAME on a model hub");
   from->require_option(1);
   command->add_option("-i,--input", options->input, "JSON lines with \"text\" (or \"ids\" for --decode); - for stdin")
       ->required();

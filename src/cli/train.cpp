@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/command.h"
+#include "cli/model_option.h"
 #include "sgpt/error.h"
 #include "sgpt/trainer.h"
 #include "train/schedule.h"
@@ -70,11 +71,7 @@ std::string not_negative(const std::string& text) {
 
 void add_files(CLI::App& command, TrainOptions& options) {
   const char* group = "What is trained on what";
-  command
-      .add_option(names("--model_name"), options.model,
-                  "Folder of the model to start from: sentence-transformers, or a plain BLOOM checkpoint")
-      ->required()
-      ->type_name("DIR")
+  add_model_option(command, "--model_name", options.model, "The model to start from, trained before or a plain BLOOM")
       ->group(group);
   command
       .add_option(
@@ -231,6 +228,7 @@ void run(TrainOptions options) {
     if (!progress) progress.emplace("training", "steps", step.total_steps);
     progress->update(step.step + 1, fmt::format("loss {:.4f}, {:.0f} tokens/s", step.loss, step.tokens_per_second));
   };
+  options.model = model_folder(options.model);
   const TrainResult result = train(options);
   progress.reset();
   log::info(fmt::format(
