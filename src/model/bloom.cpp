@@ -17,18 +17,18 @@ namespace {
 constexpr std::size_t kEmbeddingParameters = 3;  // the embedding and its LayerNorm
 constexpr std::size_t kLayerParameters = 12;
 
-void convert(ConstMatrix from, float* to) {
+template <float (*float_from)(std::uint16_t)>
+void convert_halves(ConstMatrix from, float* to) {
   const auto* halves = static_cast<const std::uint16_t*>(from.data);
   const std::int64_t count = from.size();
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < count; ++i) to[i] = float_from(halves[i]);
+}
+
+void convert(ConstMatrix from, float* to) {
   switch (from.type) {
-    case DType::f16:
-#pragma omp parallel for schedule(static)
-      for (std::int64_t i = 0; i < count; ++i) to[i] = float_from_f16(halves[i]);
-      return;
-    case DType::bf16:
-#pragma omp parallel for schedule(static)
-      for (std::int64_t i = 0; i < count; ++i) to[i] = float_from_bf16(halves[i]);
-      return;
+    case DType::f16: return convert_halves<float_from_f16>(from, to);
+    case DType::bf16: return convert_halves<float_from_bf16>(from, to);
     default: std::memcpy(to, from.data, from.bytes());
   }
 }
