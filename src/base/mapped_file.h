@@ -19,7 +19,10 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
-  std::string_view text() const { return {static_cast<const char*>(data_), size_}; }
+  /// Never a null pointer, which some parsers must not be given even for no bytes.
+  std::string_view text() const {
+    return size_ == 0 ? std::string_view("") : std::string_view(static_cast<const char*>(data_), size_);
+  }
   const std::filesystem::path& path() const { return path_; }
 
  private:

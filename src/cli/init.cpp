@@ -1,5 +1,6 @@
 // sgpt init: a new BLOOM of any size, with random weights.
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -80,7 +81,7 @@ void add_init(CLI::App& app) {
        "Tokens of a text that are looked at, brackets included; recorded in the folder", 1'000'000);
   command->get_option("--max_seq_length")->capture_default_str();
   command->add_option(names("--seed"), arguments->seed, "The same seed and sizes make the same weights")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N")
       ->capture_default_str();
   command

@@ -161,6 +161,10 @@ ModelFolder read_model_folder(const fs::path& path) {
     throw UserError(fmt::format("{}: {}; expected a model folder", path.string(),
                                 fs::exists(path, none) ? "is no folder" : "no such folder"));
   }
+  if (!fs::exists(path / "modules.json", none) && !fs::exists(path / "config.json", none)) {
+    throw UserError(
+        fmt::format("{}: not a model folder: neither modules.json nor config.json is in it", path.string()));
+  }
   ModelFolder model;
   model.path = path;
   model.transformer = path;

@@ -211,6 +211,8 @@ TEST(ModelFolder, MissingFilesAreNamed) {
   Folder folder;
   EXPECT_THAT([&] { read_model_folder(folder.path() / "config.json"); },
               ThrowsMessage<UserError>(HasSubstr("is no folder")));
+  const TempFolder empty;
+  EXPECT_THAT([&] { read_model_folder(empty.path()); }, ThrowsMessage<UserError>(HasSubstr("not a model folder")));
   folder.remove("1_Pooling");
   EXPECT_THAT([&] { folder.read(); }, ThrowsMessage<UserError>(HasSubstr("1_Pooling/config.json")));
   folder.put("modules.json", kModules).remove("config.json");
