@@ -17,12 +17,12 @@ namespace {
 constexpr std::size_t kEmbeddingParameters = 3;  // the embedding and its LayerNorm
 constexpr std::size_t kLayerParameters = 12;
 
-template <float (*FloatFrom)(std::uint16_t)>
+template <float (*kFloatFrom)(std::uint16_t)>
 void convert_halves(ConstMatrix from, float* to) {
   const auto* halves = static_cast<const std::uint16_t*>(from.data);
   const std::int64_t count = from.size();
 #pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < count; ++i) to[i] = FloatFrom(halves[i]);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = kFloatFrom(halves[i]);
 }
 
 void convert(ConstMatrix from, float* to) {
