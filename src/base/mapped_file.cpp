@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -47,6 +48,16 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_) ::munmap(data_, size_);
+}
+
+void drop_pages(std::span<const std::byte> mapped) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<std::uintptr_t>(mapped.data());
+  const std::uintptr_t before = (page - address % page) % page;  // bytes of a page that others use, too
+  if (mapped.size() < before + page) return;
+  const std::size_t whole = (mapped.size() - before) / page * page;
+  ::madvise(const_cast<std::byte*>(mapped.data()) + before, whole,
+            MADV_DONTNEED);  // advice: failing costs memory alone
 }
 
 }  // namespace sgpt

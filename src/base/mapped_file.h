@@ -31,4 +31,8 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+/// Gives back the memory of the whole pages in a piece of a MappedFile that was read and is not needed soon: without it
+/// a model's file stays resident beside its packed weights. What is touched again is read again.
+void drop_pages(std::span<const std::byte> mapped);
+
 }  // namespace sgpt

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mapped_file.h"
 #include "model/finite.h"
 #include "sgpt/error.h"
 
@@ -140,6 +141,7 @@ void Bloom::load(const Checkpoint& checkpoint) {
         backend_.upload(host, parameter.value);
       }
     }
+    drop_pages(tensor.bytes);  // what is computed with lies elsewhere by now, but for the embedding's few rows
   }
 }
 

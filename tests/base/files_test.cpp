@@ -81,5 +81,18 @@ TEST(MappedFile, MapsContentAndRefusesWhatIsNoFile) {
   EXPECT_THROW(MappedFile(folder.path()), UserError);
 }
 
+TEST(MappedFile, DroppedPagesAreReadAgain) {
+  const testing::TemporaryFolder folder;
+  std::string text(50'000, 'a');
+  for (std::size_t i = 0; i < text.size(); i += 7) text[i] = static_cast<char>('b' + i % 20);
+  write_file(folder / "a", text);
+  const MappedFile mapped(folder / "a");
+  for (const std::size_t first : {0, 1, 4095, 4096, 49'000}) {
+    drop_pages(mapped.bytes().subspan(first));
+    EXPECT_EQ(mapped.text(), text);
+  }
+  drop_pages({});
+}
+
 }  // namespace
 }  // namespace sgpt
