@@ -1,4 +1,5 @@
 // sgpt tokenize: texts to token ids and back, one JSON object a line.
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <limits>
@@ -117,7 +118,8 @@ void add_tokenize(CLI::App& app) {
       ->capture_default_str();
   CLI::Option* most =
       command->add_option(names("--max_tokens"), options->max_tokens, "Cut each text after so many tokens")
-          ->check(CLI::NonNegativeNumber)
+          ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30))
+          ->type_name("N")
           ->default_str("all");
   command->add_flag("--decode", options->decode, "Turn ids back into texts")->excludes(most);
   command->callback([options] { run(*options); });

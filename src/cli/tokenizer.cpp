@@ -1,12 +1,13 @@
 // sgpt tokenizer train: makes a byte-level BPE tokenizer, in BLOOM's configuration, from a collection of texts.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
 #include "base/json_lines.h"
@@ -104,7 +105,8 @@ void add_train_command(CLI::App& app) {
   command
       ->add_option(names("--min_frequency"), options->trainer.min_frequency,
                    "Only make tokens of pairs that occur at least so often")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30))
+      ->type_name("N")
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "The tokenizer.json to write")->required();
   command->callback([options] { run(*options); });

@@ -77,8 +77,10 @@ void read_merges(const JsonNode& node, BpeModel& model) {
       if (!found) node.at(i, value).complain(fmt::format("the token \"{}\" is not in the vocabulary", token));
       return *found;
     };
+    const std::uint32_t left_id = id(left);  // one after the other: the message names the first that is missing
+    const std::uint64_t pair = pair_key(left_id, id(right));
     // Should a pair stand there twice, its last place counts, as in `tokenizers`.
-    *model.merges.insert(pair_key(id(left), id(right)), {}).first = {rank++, id(joined)};
+    *model.merges.insert(pair, {}).first = {rank++, id(joined)};
     ++i;
   }
 }
