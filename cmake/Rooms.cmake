@@ -9,10 +9,6 @@ target_compile_options(sgpt_warnings INTERFACE -Wall -Wextra -Wconversion -Wshad
 function(sgpt_room name)
   cmake_parse_arguments(ROOM "" "" "ROOMS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
-  if(NOT sources)
-    file(TOUCH ${PROJECT_BINARY_DIR}/empty.cpp)
-    set(sources ${PROJECT_BINARY_DIR}/empty.cpp)
-  endif()
   add_library(sgpt_${name} STATIC ${sources})
   set_target_properties(sgpt_${name} PROPERTIES EXPORT_NAME ${name} LINKER_LANGUAGE CXX)
   target_include_directories(sgpt_${name} PUBLIC

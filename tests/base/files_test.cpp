@@ -11,7 +11,7 @@
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
-#include "temporary_folder.h"
+#include "temp_folder.h"
 
 namespace sgpt {
 namespace {
@@ -26,7 +26,7 @@ std::size_t files_in(const std::filesystem::path& folder) {
 }
 
 TEST(AtomicFile, AppearsOnCommitAndNotBefore) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   const auto target = folder / "result.txt";
   {
     AtomicFile file(target);
@@ -40,7 +40,7 @@ TEST(AtomicFile, AppearsOnCommitAndNotBefore) {
 }
 
 TEST(AtomicFile, LeavesTheOldFileAndNothingElseWhenDropped) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   write_file(folder / "result.txt", "old");
   { AtomicFile(folder / "result.txt").write("new"); }
   EXPECT_EQ(content(folder / "result.txt"), "old");
@@ -48,7 +48,7 @@ TEST(AtomicFile, LeavesTheOldFileAndNothingElseWhenDropped) {
 }
 
 TEST(AtomicFile, ReportsAFullDiskAndKeepsTheOldFile) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   write_file(folder / "result.txt", "old");
   // A limit on the size of files stands in for a disk without room.
   rlimit before{};
@@ -64,13 +64,13 @@ TEST(AtomicFile, ReportsAFullDiskAndKeepsTheOldFile) {
 }
 
 TEST(AtomicFile, NamesAMissingFolderAndRefusesAFolder) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   EXPECT_THROW(AtomicFile(folder / "none" / "result.txt"), UserError);
   EXPECT_THROW(AtomicFile file(folder.path()), UserError);
 }
 
 TEST(MappedFile, MapsContentAndRefusesWhatIsNoFile) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   write_file(folder / "a", "content");
   write_file(folder / "empty", "");
   MappedFile mapped(folder / "a");
@@ -82,7 +82,7 @@ TEST(MappedFile, MapsContentAndRefusesWhatIsNoFile) {
 }
 
 TEST(MappedFile, DroppedPagesAreReadAgain) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   std::string text(50'000, 'a');
   for (std::size_t i = 0; i < text.size(); i += 7) text[i] = static_cast<char>('b' + i % 20);
   write_file(folder / "a", text);

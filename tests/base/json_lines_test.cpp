@@ -8,7 +8,7 @@
 
 #include "base/atomic_file.h"
 #include "sgpt/error.h"
-#include "temporary_folder.h"
+#include "temp_folder.h"
 
 namespace sgpt {
 namespace {
@@ -33,7 +33,7 @@ class JsonLines : public ::testing::Test {
     write_file(folder_ / "in.jsonl", content);
     return JsonLineReader(folder_ / "in.jsonl");
   }
-  testing::TemporaryFolder folder_;
+  testing::TempFolder folder_;
 };
 
 TEST_F(JsonLines, LinesOfAnyLengthAndEnd) {

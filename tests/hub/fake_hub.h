@@ -9,7 +9,7 @@
 
 #include "hub/http_server.h"
 #include "hub/hub.h"
-#include "temporary_folder.h"
+#include "temp_folder.h"
 
 namespace sgpt::testing {
 
@@ -45,7 +45,7 @@ class FakeHub {
   ServedAnswer store(const ServedRequest& request) const;
   std::string etag(const std::string& file) const;
 
-  TemporaryFolder cache_;
+  TempFolder cache_;
   std::unique_ptr<HttpServer> storage_;  // gone last
   std::unique_ptr<HttpServer> server_;
 };

@@ -9,14 +9,14 @@
 
 #include "hub/fake_hub.h"
 #include "hub/hub.h"
-#include "temporary_folder.h"
+#include "temp_folder.h"
 
 namespace sgpt {
 namespace {
 
 /// What a Python program prints; nothing when it fails.
 std::string python(const std::string& program, const std::string& environment) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   std::ofstream(folder / "program.py") << program;
   const std::string command = fmt::format("{} python3 {} ", environment, (folder / "program.py").string());
   FILE* pipe = ::popen(command.c_str(), "r");

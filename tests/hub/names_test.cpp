@@ -14,7 +14,7 @@
 #include "hub/hub.h"
 #include "hub/names.h"
 #include "sgpt/error.h"
-#include "temporary_folder.h"
+#include "temp_folder.h"
 
 namespace sgpt {
 namespace {
@@ -60,7 +60,7 @@ TEST(HubEnvironment, FindsTheCacheAsHuggingfaceHubDoes) {
 }
 
 TEST(HubEnvironment, FindsTokenEndpointAndOffline) {
-  const testing::TemporaryFolder home;
+  const testing::TempFolder home;
   std::ofstream(home / "token") << "from-file\n";
   {
     const Environment environment({{"HF_HOME", home.path().string()}, {"HF_ENDPOINT", "http://127.0.0.1:1/hub/"}});
@@ -103,7 +103,7 @@ TEST(HubName, PathsOfServersMayNotLeaveTheirFolder) {
 }
 
 TEST(ResolveModel, TakesAFolderAsItIs) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   HubOptions nothing;
   nothing.endpoint = "no address";
   EXPECT_EQ(resolve_model(folder.path().string(), nothing), folder.path());
@@ -143,7 +143,7 @@ TEST(ResolveModel, ReadsACommitOfTheCacheWithCare) {
 }
 
 TEST(Checksum, EqualsGitAndSha256) {
-  const testing::TemporaryFolder folder;
+  const testing::TempFolder folder;
   std::ofstream(folder / "hello") << "hello\n";
   EXPECT_EQ(file_checksum(folder / "hello", std::string(40, '0')), "ce013625030ba8dba906f756967f9e9ca394464a");
   EXPECT_EQ(file_checksum(folder / "hello", std::string(64, '0')),
