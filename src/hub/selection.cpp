@@ -31,8 +31,8 @@ constexpr std::array<std::string_view, 9> kRootFiles = {"config.json",
 constexpr std::array<std::string_view, 5> kModuleFiles = {"config.json", "tokenizer.json", "tokenizer_config.json",
                                                           "special_tokens_map.json", "sentence_bert_config.json"};
 
-template <std::size_t N>
-bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
+template <std::size_t kSize>
+bool contains(const std::array<std::string_view, kSize>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
