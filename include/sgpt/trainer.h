@@ -57,25 +57,36 @@ struct TrainOptions {
   std::optional<std::size_t>
       activation_memory;  ///< bytes for chunks that need no second pass; unset: half of what is free
 
+  /// Checkpoints lie in `output`.checkpoints/step-N: one after each epoch, and after every so many steps.
+  bool checkpoints = true;
+  std::int64_t checkpoint_save_steps = 0;        ///< 0: after each epoch only
+  std::int64_t checkpoint_save_total_limit = 0;  ///< older ones are deleted when there are more; 0: all are kept
+  bool resume = false;  ///< from the newest whole checkpoint, or from the beginning where there is none
+
   std::filesystem::path log_file;  ///< JSON lines, one a step; empty: none
   std::string backend = "cpu";
   int threads = 0;  ///< 0: all cores
 
   std::function<void(const TrainStep&)> on_step;  ///< called after each step, in the thread that trains
+  /// Asked before the first step and after each: true ends the run, which then saves a checkpoint.
+  std::function<bool()> stop;
 };
 
 struct TrainResult {
+  bool finished = true;  ///< false: stopped as asked; nothing is under `output` yet
   std::int64_t steps = 0;
-  std::int64_t examples = 0;
-  std::int64_t trained_parameters = 0;  ///< numbers that were trained
+  std::int64_t resumed_at = 0;  ///< steps of these that earlier calls made; the fields that follow leave them out
   std::int64_t tokens = 0;
   double last_loss = 0;
-  double seconds = 0;  ///< of the steps alone
+  double seconds = 0;                   ///< of the steps alone
+  std::int64_t examples = 0;            ///< in the data
+  std::int64_t trained_parameters = 0;  ///< numbers that were trained
 };
 
 /// Trains and writes a sentence-transformers folder. The same options give the same file, byte for byte, on the same
 /// machine. Throws UserError for wrong options and data, before training where it can be seen before, and when the loss
-/// stops being a number; MachineError when the machine fails. Nothing is left under `output` then.
+/// stops being a number; MachineError when the machine fails. Nothing is left under `output` then. A run that ended
+/// early, in whatever way, goes on from its last checkpoint with `resume`, and ends with the same file.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace sgpt

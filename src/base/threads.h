@@ -16,4 +16,8 @@ class ThreadScope {
   int before_;
 };
 
+/// Threads for each of so many processes that share this machine: the cores that they may use, dealt out evenly, but
+/// not more than this process is bound to.
+int threads_a_process(int processes);
+
 }  // namespace sgpt

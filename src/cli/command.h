@@ -9,6 +9,12 @@ class App;
 
 namespace sgpt::cli {
 
+/// Thrown to end the program with an exit status of its own, after this sentence on stderr (none when it is empty).
+struct Ended {
+  int status;
+  std::string sentence;
+};
+
 /// "--max_seq_length" also answers to "--max-seq-length": the spelling of an option for CLI::App::add_option. Several
 /// spellings are separated by commas ("-k,--top_k").
 std::string names(const std::string& spelling);

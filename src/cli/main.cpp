@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
+#include "ranks/join_ranks.h"
 #include "sgpt/error.h"
 
 namespace {
@@ -14,6 +15,17 @@ namespace {
 int fail(int status, const char* what) {
   fmt::print(stderr, "sgpt: {}\n", what);
   return status;
+}
+
+/// Under mpirun each process would do the same work, and write the same files, but for the commands that share it.
+void refuse_several_processes(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](const CLI::App* sub) { return sub->get_name() != "train"; })) {
+    command->preparse_callback([command](std::size_t) {
+      if (sgpt::started_processes() == 1) return;
+      throw sgpt::UserError(
+          fmt::format("sgpt {} runs as one process; mpirun is for sgpt train alone", command->get_name()));
+    });
+  }
 }
 
 }  // namespace
@@ -29,6 +41,7 @@ int main(int argc, char** argv) {
                    add_info, add_bench, add_pull}) {
     add(app);
   }
+  refuse_several_processes(app);
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
@@ -38,6 +51,9 @@ int main(int argc, char** argv) {
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
     return fail(2, fmt::format("{} (see sgpt --help)", error.what()).c_str());
+  } catch (const Ended& ended) {
+    if (ended.sentence.empty()) return ended.status;
+    return fail(ended.status, ended.sentence.c_str());
   } catch (const sgpt::UserError& error) {
     return fail(2, error.what());
   } catch (const std::bad_alloc&) {

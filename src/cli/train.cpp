@@ -1,4 +1,5 @@
 // sgpt train: the options of train_bi-encoder_mnrl.py, a progress bar, and the summary.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -15,9 +16,12 @@
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/model_option.h"
+#include "cli/ranks.h"
+#include "cli/stop_signals.h"
 #include "sgpt/error.h"
 #include "sgpt/trainer.h"
 #include "train/schedule.h"
+#include "train/train.h"
 
 namespace sgpt::cli {
 namespace {
@@ -185,6 +189,33 @@ void add_parameters(CLI::App& command, TrainOptions& options) {
       ->group(group);
 }
 
+void add_checkpoints(CLI::App& command, TrainOptions& options) {
+  const char* group = "Checkpoints";
+  command
+      .add_flag(names("--resume"), options.resume,
+                "Go on from the newest checkpoint of the same command, to the same result; begins at the beginning "
+                "where there is none")
+      ->group(group);
+  const auto count = [&](const char* name, std::int64_t& value, const char* help) {
+    return command.add_option(names(name), value, help)
+        ->check(CLI::Range(std::int64_t{0}, kMost))
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(group);
+  };
+  CLI::Option* steps = count("--checkpoint_save_steps", options.checkpoint_save_steps,
+                             "Save a checkpoint in MODEL_SAVE_PATH.checkpoints every N steps, and after each epoch. 0: "
+                             "after each epoch only");
+  CLI::Option* limit = count("--checkpoint_save_total_limit", options.checkpoint_save_total_limit,
+                             "Keep the newest N checkpoints only. 0: all");
+  command
+      .add_flag_callback(
+          names("--no_checkpoints"), [&options] { options.checkpoints = false; }, "Save none")
+      ->excludes(steps)
+      ->excludes(limit)
+      ->group(group);
+}
+
 void add_machine(CLI::App& command, TrainOptions& options) {
   const char* group = "Memory and speed";
   CLI::Option* grad_cache = command.add_flag(
@@ -222,18 +253,47 @@ void add_machine(CLI::App& command, TrainOptions& options) {
       ->group(group);
 }
 
-void run(TrainOptions options) {
+/// How a run that was asked to stop ends: the sentence, and the exit status that shells give to the signal.
+Ended stopped(const TrainResult& result, const TrainOptions& options, Communicator& ranks, int signal) {
+  const std::vector<std::int64_t> signals = ranks.all_gather(std::int64_t{signal});  // it may have reached one of them
+  const auto status = static_cast<int>(128 + *std::max_element(signals.begin(), signals.end()));
+  if (!ranks.first()) return {status, ""};
+  const std::string saved = !options.checkpoints ? "nothing is saved (--no_checkpoints)"
+                            : result.steps == 0  ? "there was nothing to save yet"
+                                                 : "the same command with --resume goes on from there";
+  return {status, fmt::format("stopped by a signal after {} steps; {}", result.steps, saved)};
+}
+
+void say_ranks(const Communicator& ranks, int threads) {
+  if (ranks.alone() || !ranks.first()) return;
+  log::info(fmt::format("{} processes, {} of them on this machine{}", ranks.size(), ranks.local_size(),
+                        threads > 0 ? fmt::format(", {} threads each", threads) : ""));
+}
+
+void train_on(Communicator& ranks, TrainOptions options) {
+  if (options.threads == 0) options.threads = default_threads(ranks);
+  say_ranks(ranks, options.threads);
   std::optional<Progress> progress;
   options.on_step = [&](const TrainStep& step) {
     if (!progress) progress.emplace("training", "steps", step.total_steps);
     progress->update(step.step + 1, fmt::format("loss {:.4f}, {:.0f} tokens/s", step.loss, step.tokens_per_second));
   };
+  std::optional<StopSignals> signals;
+  options.stop = [&] {
+    if (!signals) signals.emplace();  // until the first step a signal ends the program at once
+    return signals->received() != 0;
+  };
+  if (ranks.first()) model_folder(options.model);  // downloads it where that is needed, before the others look for it
+  ranks.barrier();
   options.model = model_folder(options.model);
-  const TrainResult result = train(options);
+  const TrainResult result = train(options, ranks);
   progress.reset();
-  log::info(fmt::format(
-      "{} steps, {} tokens in {:.0f} s ({:.0f} a second); last loss {:.4f}; saved in {}", result.steps, result.tokens,
-      result.seconds, static_cast<double>(result.tokens) / result.seconds, result.last_loss, options.output.string()));
+  if (!result.finished) throw stopped(result, options, ranks, signals->received());
+  if (!ranks.first()) return;
+  const double rate = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-9);
+  log::info(fmt::format("{} steps, {} tokens in {:.0f} s ({:.0f} a second); last loss {:.4f}; saved in {}",
+                        result.steps - result.resumed_at, result.tokens, result.seconds, rate, result.last_loss,
+                        options.output.string()));
 }
 
 }  // namespace
@@ -249,9 +309,10 @@ void add_train(CLI::App& app) {
   add_texts(*command, *options);
   add_steps(*command, *options);
   add_parameters(*command, *options);
+  add_checkpoints(*command, *options);
   add_machine(*command, *options);
   add_refused(*command);
-  command->callback([options] { run(*options); });
+  command->callback([options] { with_ranks([options](Communicator& ranks) { train_on(ranks, *options); }); });
 }
 
 }  // namespace sgpt::cli

@@ -1,7 +1,6 @@
 #include "model/model_folder_writer.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <system_error>
 
 #include "base/atomic_file.h"
+#include "base/atomic_folder.h"
 #include "base/mapped_file.h"
 #include "model/json_file.h"
 #include "model/pooling_config.h"
@@ -23,49 +23,7 @@ using Json = nlohmann::ordered_json;  // keys stand in the order in which they a
 
 void write_json(const fs::path& path, const Json& value) { write_file(path, value.dump(2) + "\n"); }
 
-/// A folder beside the target that becomes it; gone when it does not.
-class PartialFolder {
- public:
-  explicit PartialFolder(const fs::path& target) : target_(without_slash(target)) {
-    require_new_folder(target_);
-    std::error_code error;
-    if (target_.has_parent_path()) fs::create_directories(target_.parent_path(), error);
-    if (!error) {
-      path_ = target_;
-      path_ += fmt::format(".partial-{}", ::getpid());
-      fs::remove_all(path_, error);
-      fs::create_directory(path_, error);
-    }
-    if (error) throw UserError(fmt::format("{}: cannot be made: {}", target_.string(), error.message()));
-  }
-  ~PartialFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  PartialFolder(const PartialFolder&) = delete;
-  PartialFolder& operator=(const PartialFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  fs::path operator/(std::string_view name) const { return path_ / name; }
-
-  void commit() {
-    std::error_code error;
-    fs::rename(path_, target_, error);  // over an empty folder at most
-    if (error) throw MachineError(fmt::format("{}: cannot be made: {}", target_.string(), error.message()));
-    path_.clear();
-    sync_folder(target_.parent_path());
-  }
-
- private:
-  static fs::path without_slash(const fs::path& target) {
-    return target.has_filename() ? target : target.parent_path();
-  }
-
-  fs::path target_;
-  fs::path path_;
-};
-
-void write_modules(const PartialFolder& folder, bool normalize) {
+void write_modules(const AtomicFolder& folder, bool normalize) {
   const auto module = [](int number, const char* path, const char* type) {
     return Json{{"idx", number},
                 {"name", std::to_string(number)},
@@ -108,7 +66,7 @@ Json parse_ordered(const fs::path& path) {
   return Json::parse(MappedFile(path).text());
 }
 
-void write_config(const PartialFolder& folder, const BloomConfig& config, const fs::path& source_config,
+void write_config(const AtomicFolder& folder, const BloomConfig& config, const fs::path& source_config,
                   const Json& tokens, std::span<const TensorToWrite> tensors) {
   Json json;
   if (source_config.empty()) {
@@ -147,7 +105,7 @@ Json special_tokens(const Json& tokenizer) {
 }
 
 /// tokenizer.json and the two files that transformers wants beside it.
-void write_tokenizer(const PartialFolder& folder, const ModelFolder& settings, const fs::path& tokenizer_json,
+void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, const fs::path& tokenizer_json,
                      const fs::path& source_folder, const Json& tokenizer) {
   carry_over(tokenizer_json, folder / "tokenizer.json");
   std::error_code none;
@@ -190,7 +148,8 @@ void write_model_folder(const ModelFolder& settings, const fs::path& source, con
   const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
   const Json tokenizer = parse_ordered(tokenizer_json);
 
-  PartialFolder folder(target);
+  require_new_folder(target);
+  AtomicFolder folder(target);
   fs::create_directory(folder / "1_Pooling");
   if (settings.normalize) fs::create_directory(folder / "2_Normalize");
   write_modules(folder, settings.normalize);

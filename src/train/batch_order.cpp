@@ -12,14 +12,17 @@ BatchOrder::BatchOrder(std::int64_t examples, const Options& options)
 
 std::int64_t BatchOrder::batches() const {
   const auto examples = static_cast<std::int64_t>(order_.size());
-  return examples / options_.batch_size + (examples % options_.batch_size != 0);
+  const std::int64_t a_step = options_.batch_size * options_.ranks;
+  return examples / a_step + (examples % a_step != 0);
 }
 
 BatchOrder::Batch BatchOrder::batch(std::int64_t step) {
   const std::int64_t pass = step / batches();
   if (pass != pass_) arrange(pass);
-  const std::int64_t first = step % batches() * options_.batch_size;
-  const std::int64_t count = std::min(options_.batch_size, static_cast<std::int64_t>(order_.size()) - first);
+  const auto examples = static_cast<std::int64_t>(order_.size());
+  const std::int64_t number = step % batches() * options_.ranks + options_.rank;
+  const std::int64_t first = std::min(number * options_.batch_size, examples);
+  const std::int64_t count = std::min(options_.batch_size, examples - first);
   return {std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)), pass};
 }
 

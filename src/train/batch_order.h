@@ -14,11 +14,13 @@ class BatchOrder {
     std::int64_t batch_size = 64;
     bool shuffle = true;  ///< anew for each pass over the data
     std::uint64_t seed = 0;
+    std::int64_t rank = 0;  ///< of `ranks`, which share the batches out: batch i goes to rank i mod `ranks`
+    std::int64_t ranks = 1;
   };
 
   BatchOrder(std::int64_t examples, const Options& options);
 
-  /// Batches of one pass over the data; the last one may be smaller.
+  /// Steps of one pass over the data. In the last one a rank's batch may be smaller, or empty.
   std::int64_t batches() const;
 
   struct Batch {

@@ -23,6 +23,7 @@ double contrastive_loss(Backend& backend, const ContrastiveBatch& batch, Matrix 
                         Arena& arena) {
   const Arena::Scope scope(arena);
   const auto scale = static_cast<float>(batch.scale);
+  const auto gradient_scale = static_cast<float>(batch.scale * batch.weight);
   const Normalized queries = normalized(backend, batch.queries, arena);
   const Normalized candidates = normalized(backend, batch.candidates, arena);
   const Matrix scores = arena.take(queries.rows.rows, candidates.rows.rows);  // [B,C]
@@ -32,8 +33,8 @@ double contrastive_loss(Backend& backend, const ContrastiveBatch& batch, Matrix 
   std::iota(labels.begin(), labels.end(), static_cast<std::int32_t>(batch.label_offset));
   const double loss = backend.cross_entropy(scores, labels);  // scores now hold their own gradient
 
-  backend.matmul(scores, false, candidates.rows, false, scale, dqueries);
-  backend.matmul(scores, true, queries.rows, false, scale, dcandidates);
+  backend.matmul(scores, false, candidates.rows, false, gradient_scale, dqueries);
+  backend.matmul(scores, true, queries.rows, false, gradient_scale, dcandidates);
   backend.normalize_rows_backward(queries.rows, queries.norms, dqueries, dqueries);
   backend.normalize_rows_backward(candidates.rows, candidates.norms, dcandidates, dcandidates);
   return loss;

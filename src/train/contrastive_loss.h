@@ -14,8 +14,9 @@ namespace sgpt {
 struct ContrastiveBatch {
   ConstMatrix queries;            // [B,e]
   ConstMatrix candidates;         // [C,e]
-  std::int64_t label_offset = 0;  ///< query i belongs to candidate label_offset + i; with several ranks: rank · B
+  std::int64_t label_offset = 0;  ///< query i belongs to candidate label_offset + i
   double scale = 20;
+  double weight = 1;  ///< the gradients are multiplied by this; the loss is not
 };
 
 /// The loss; dqueries[B,e] = and dcandidates[C,e] = its gradients with respect to the embeddings. When candidates of

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include "base/json_lines.h"
 #include "base/log.h"
@@ -16,6 +17,11 @@ namespace sgpt {
 namespace {
 
 constexpr std::size_t kTextsAtOnce = 8192;  // tokenised together, on all threads
+
+template <class T>
+std::uint64_t hash_of(const std::vector<T>& values, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(values.data(), values.size() * sizeof(T), seed);
+}
 
 }  // namespace
 
@@ -29,6 +35,8 @@ std::span<const std::int32_t> TextStore::operator[](std::int64_t text) const {
   const std::int64_t end = begins_[static_cast<std::size_t>(text) + 1];
   return std::span(ids_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
 }
+
+std::uint64_t TextStore::fingerprint() const { return hash_of(ids_, hash_of(begins_, 0)); }
 
 /// Collects examples; texts wait until there are enough of them to be tokenised together.
 class TrainingDataBuilder {
@@ -216,6 +224,12 @@ TrainingData TrainingData::read(const std::filesystem::path& path, const TextPre
                                 const TrainingDataOptions& options) {
   return std::filesystem::is_directory(path) ? read_beir(path, preparation, options)
                                              : read_json_lines(path, preparation, options);
+}
+
+std::uint64_t TrainingData::fingerprint() const {
+  const std::vector<std::uint64_t> parts{queries_.fingerprint(), documents_.fingerprint(), hash_of(examples_, 0),
+                                         hash_of(links_, 0), static_cast<std::uint64_t>(negatives_per_query_)};
+  return hash_of(parts, 0);
 }
 
 TrainingBatch TrainingData::batch(std::span<const std::int64_t> examples, std::int64_t visit) const {

@@ -20,6 +20,7 @@ class TextStore {
   void add(std::span<const std::int32_t> ids);
   std::span<const std::int32_t> operator[](std::int64_t text) const;
   std::int64_t size() const { return static_cast<std::int64_t>(begins_.size()) - 1; }
+  std::uint64_t fingerprint() const;
 
  private:
   std::vector<std::int32_t> ids_;
@@ -40,6 +41,9 @@ class TrainingData {
 
   std::int64_t size() const { return static_cast<std::int64_t>(examples_.size()); }
   std::int64_t negatives_per_query() const { return negatives_per_query_; }
+
+  /// A checksum of everything that batches are made of.
+  std::uint64_t fingerprint() const;
 
   /// The texts of these examples, seen for the `visit`-th time (from 0). Each visit takes the first positive and the
   /// first negatives of an example and puts them at the end of its list.

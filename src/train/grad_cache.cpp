@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "train/contrastive_loss.h"
+#include "train/contrastive_ranks.h"
+#include "train/gather_rows.h"
 
 namespace sgpt {
 namespace {
@@ -19,14 +20,6 @@ TokenBatch rows_of(const TrainingBatch& batch, std::int64_t first, std::int64_t 
     }
   }
   return texts;
-}
-
-/// to[i] = from[order[i]]: a look-up in a table, which is what embed is.
-void gather_rows(Backend& backend, ConstMatrix from, const std::vector<std::int32_t>& order, Matrix to, Arena& arena) {
-  const Arena::Scope scope(arena);
-  TokenBatch rows;
-  rows.add(order);
-  backend.embed(backend.place(rows, arena), from, to);
 }
 
 }  // namespace
@@ -46,10 +39,11 @@ std::int64_t TrainingBatch::tokens() const {
   return sum;
 }
 
-GradCache::GradCache(Backend& backend, Bloom& model, GradCacheOptions options)
+GradCache::GradCache(Backend& backend, Bloom& model, GradCacheOptions options, Communicator& ranks)
     : backend_(backend),
       model_(model),
       options_(std::move(options)),
+      ranks_(ranks),
       kept_(backend.memory()),
       scratch_(backend.memory()) {}
 
@@ -104,7 +98,8 @@ void GradCache::embed_chunk(Chunk& chunk, Matrix embeddings) {
   backend_.pool(placed, model_.forward(placed, scratch_), options_.pooling, embeddings);
 }
 
-/// The loss of the whole batch. embeddings[texts,e], in the chunks' order, are overwritten with their own gradients.
+/// The loss of the whole batch, of all ranks. embeddings[texts,e], in the chunks' order, are overwritten with their own
+/// gradients.
 double GradCache::loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, Matrix embeddings) {
   const Arena::Scope scope(scratch_);
   // Where text `row` of `column` lies among the chunks, and the way back.
@@ -125,10 +120,11 @@ double GradCache::loss_and_gradients(std::span<const Chunk> chunks, const Traini
   const Matrix columns = scratch_.take(embeddings.rows, embeddings.cols);
   const Matrix dcolumns = scratch_.take(embeddings.rows, embeddings.cols);
   gather_rows(backend_, embeddings, in_chunks, columns, scratch_);
-  const ContrastiveBatch embedded{.queries = columns.slice(0, rows),
-                                  .candidates = columns.slice(rows, columns.rows - rows),
-                                  .scale = options_.scale};
-  const double loss = contrastive_loss(backend_, embedded, dcolumns.slice(0, rows),
+  const RankBatch embedded{.queries = columns.slice(0, rows),
+                           .candidates = columns.slice(rows, columns.rows - rows),
+                           .columns = static_cast<std::int64_t>(batch.columns.size()) - 1,
+                           .scale = options_.scale};
+  const double loss = contrastive_loss(ranks_, backend_, embedded, dcolumns.slice(0, rows),
                                        dcolumns.slice(rows, columns.rows - rows), scratch_);
   gather_rows(backend_, dcolumns, in_columns, embeddings, scratch_);
   return loss;

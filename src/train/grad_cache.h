@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "base/communicator.h"
 #include "model/bloom.h"
 #include "sgpt/pooling.h"
 #include "tensor/arena.h"
@@ -35,16 +36,17 @@ struct GradCacheOptions {
 
 class GradCache {
  public:
-  /// Backend and model must outlive it.
-  GradCache(Backend& backend, Bloom& model, GradCacheOptions options);
+  /// Backend, model and communicator must outlive it.
+  GradCache(Backend& backend, Bloom& model, GradCacheOptions options, Communicator& ranks = this_process_alone());
 
   struct Result {
-    double loss = 0;
+    double loss = 0;  ///< the mean over the queries of all ranks
     std::int64_t chunks = 0;
     std::int64_t recomputed = 0;  ///< chunks whose activations were not kept
   };
   /// The model's gradients += those of the mean loss over the batch. The chunk size changes them by rounding only, the
-  /// memory for kept chunks by nothing.
+  /// memory for kept chunks by nothing. With several ranks the batch is that of all of them together, of which each has
+  /// some rows (or none); the gradients are then this rank's part, still to be summed over ranks.
   Result accumulate(const TrainingBatch& batch);
 
  private:
@@ -59,6 +61,7 @@ class GradCache {
   Backend& backend_;
   Bloom& model_;
   GradCacheOptions options_;
+  Communicator& ranks_;
   Arena kept_;     // activations from the first pass
   Arena scratch_;  // everything else
 };

@@ -1,10 +1,12 @@
 // sgpt::train: from a model folder and a data file to a trained model folder.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <memory>
-#include <system_error>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -19,6 +21,11 @@
 #include "sgpt/trainer.h"
 #include "train/batch_order.h"
 #include "train/data.h"
+#include "train/exchange.h"
+#include "train/run_checkpoints.h"
+#include "train/run_facts.h"
+#include "train/step_log.h"
+#include "train/train.h"
 #include "train/trainer.h"
 
 namespace sgpt {
@@ -47,6 +54,8 @@ void check_options(const TrainOptions& options) {
   check_count("--max_seq_length", options.max_seq_length, 1);
   check_count("--negatives_per_query", options.negatives_per_query, 0);
   check_count("--train_dataset_max_size", options.train_dataset_max_size, 0);
+  check_count("--checkpoint_save_steps", options.checkpoint_save_steps, 0);
+  check_count("--checkpoint_save_total_limit", options.checkpoint_save_total_limit, 0);
   check_number("--lr", options.learning_rate, true);
   check_number("--weight_decay", options.weight_decay, true);
   check_number("--max_grad_norm", options.max_gradient_norm, false);
@@ -61,13 +70,13 @@ Schedule schedule_of(const TrainOptions& options) {
 }
 
 /// The settings of the model that comes out, which are those that it is trained with.
-ModelFolder trained_settings(const TrainOptions& options) {
+ModelFolder trained_settings(const TrainOptions& options, const Communicator& ranks) {
   ModelFolder folder = read_model_folder(options.model);
-  if (folder.has_modules && folder.pooling != std::vector{options.pooling}) {
+  if (ranks.first() && folder.has_modules && folder.pooling != std::vector{options.pooling}) {
     log::warning(fmt::format("{} says {} pooling, but --pooling {} is trained and saved", options.model.string(),
                              name_of(folder.pooling.front()), name_of(options.pooling)));
   }
-  if (folder.brackets.value_or(false) && !options.brackets) {
+  if (ranks.first() && folder.brackets.value_or(false) && !options.brackets) {
     log::warning(fmt::format("{} was made for special brackets, but is trained and saved without: --specb keeps them",
                              options.model.string()));
   }
@@ -77,7 +86,7 @@ ModelFolder trained_settings(const TrainOptions& options) {
   return folder;
 }
 
-TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_steps) {
+TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_steps, const Communicator& ranks) {
   TrainerOptions result;
   result.pooling = {options.pooling};
   result.learning_rate = options.learning_rate;
@@ -89,35 +98,12 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
   result.total_steps = total_steps;
   if (options.grad_cache) {
     result.chunk_size = options.chunk_size;
-    result.activation_memory = options.activation_memory ? *options.activation_memory : default_activation_memory();
+    const auto share = static_cast<std::size_t>(ranks.local_size());
+    result.activation_memory =
+        options.activation_memory ? *options.activation_memory : default_activation_memory() / share;
   }
   return result;
 }
-
-/// One JSON line a step, there to be read while training goes on.
-class StepLog {
- public:
-  explicit StepLog(const std::filesystem::path& path) : path_(path) {
-    if (path.empty()) return;
-    out_.open(path, std::ios::trunc);
-    if (!out_)
-      throw UserError(fmt::format("{} cannot be written: give --log_file in a folder that is there", path.string()));
-  }
-
-  void write(const TrainStep& step) {
-    if (path_.empty()) return;
-    out_
-        << fmt::format(
-               R"({{"step": {}, "loss": {}, "gradient_norm": {}, "lr": {}, "tokens": {}, "tokens_per_second": {:.1f}}})",
-               step.step, step.loss, step.gradient_norm, step.learning_rate, step.tokens, step.tokens_per_second)
-        << std::endl;
-    if (!out_) throw MachineError(fmt::format("{}: writing failed; is the disk full?", path_.string()));
-  }
-
- private:
-  std::filesystem::path path_;
-  std::ofstream out_;
-};
 
 /// The checkpoint with the trained parameters, in f32, in place of its own.
 void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Bloom& model) {
@@ -146,47 +132,170 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// All the steps of the run.
-TrainResult run_steps(const TrainOptions& options, const TrainingData& data, BatchOrder& order,
-                      std::int64_t total_steps, Trainer& trainer) {
-  StepLog step_log(options.log_file);
-  TrainResult result;
-  for (std::int64_t step = 0; step < total_steps; ++step) {
-    const BatchOrder::Batch next = order.batch(step);
-    const TrainingBatch batch = data.batch(next.examples, next.visit);
-    const auto start = std::chrono::steady_clock::now();
-    const StepResult done = trainer.step(batch);
-    const double seconds = seconds_since(start);
-    if (step == 0 && done.chunks > 1) {
-      log::info(fmt::format("GradCache: a batch has {} chunks; {} are kept in memory, {} are computed twice",
-                            done.chunks, done.chunks - done.recomputed_chunks, done.recomputed_chunks));
+/// A checkpoint of an earlier run is neither overwritten nor taken for this run's.
+void require_no_checkpoints(const TrainOptions& options, const RunCheckpoints& checkpoints) {
+  if (options.resume || !options.checkpoints || !checkpoints.any()) return;
+  throw UserError(
+      fmt::format("{} holds checkpoints of an earlier run: continue it with --resume, or remove that folder to begin "
+                  "anew",
+                  checkpoints.folder().string()));
+}
+
+/// Ranks that were started with different options or files would compute nonsense together.
+void require_same_facts(const RunFacts& facts, Communicator& ranks) {
+  const std::vector<std::string> all = ranks.all_gather(packed(facts));
+  const RunFacts first = unpacked(all.front());
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    if (const auto difference = first_difference(first, unpacked(all[rank]),
+                                                 {.there = "on rank 0", .here = fmt::format("on rank {}", rank)})) {
+      throw UserError(
+          fmt::format("the ranks differ: {}; start all of them with the same options and files", *difference));
     }
-    const TrainStep report{.step = step,
-                           .total_steps = total_steps,
-                           .loss = done.loss,
-                           .gradient_norm = done.gradient_norm,
-                           .learning_rate = done.learning_rate,
-                           .tokens = done.tokens,
-                           .tokens_per_second = static_cast<double>(done.tokens) / std::max(seconds, 1e-9)};
-    step_log.write(report);
-    if (options.on_step) options.on_step(report);
-    result.tokens += done.tokens;
-    result.seconds += seconds;
-    result.last_loss = done.loss;
   }
-  result.steps = total_steps;
-  result.examples = data.size();
-  result.trained_parameters = trainer.trained_size();
-  return result;
+}
+
+/// All the steps of a run, from where it stands to its end.
+class Run {
+ public:
+  struct Parts {
+    const TrainOptions& options;
+    const TrainingData& data;
+    BatchOrder& order;
+    RunCheckpoints& checkpoints;
+    const RunFacts& facts;
+    Bloom& model;
+    Trainer& trainer;
+    std::int64_t steps_per_epoch;
+    Communicator& ranks;
+  };
+  explicit Run(const Parts& parts)
+      : parts_(parts), options_(parts.options), total_steps_(parts.steps_per_epoch * parts.options.epochs) {}
+
+  TrainResult finish();
+
+ private:
+  void resume();
+  std::int64_t restore_newest();
+  bool asked_to_stop() const;
+  TrainStep step(std::int64_t number);
+  bool checkpoint_is_due(std::int64_t steps) const;
+  void save_checkpoint(std::int64_t steps);
+
+  Parts parts_;
+  const TrainOptions& options_;
+  std::int64_t total_steps_;
+  TrainResult result_;
+};
+
+TrainResult Run::finish() {
+  if (options_.resume) resume();
+  const bool first = parts_.ranks.first();
+  StepLog step_log(first ? options_.log_file : std::filesystem::path(), result_.resumed_at);
+  bool stop = asked_to_stop();
+  for (std::int64_t number = result_.resumed_at; number < total_steps_ && !stop; ++number) {
+    const TrainStep report = step(number);
+    step_log.write(report);
+    if (first && options_.on_step) options_.on_step(report);
+    stop = asked_to_stop();
+    if (stop || checkpoint_is_due(number + 1)) save_checkpoint(number + 1);
+  }
+  result_.finished = result_.steps == total_steps_;
+  result_.examples = parts_.data.size();
+  result_.trained_parameters = parts_.trainer.trained_size();
+  return result_;
+}
+
+/// Whether any rank was: a signal may reach only one of them.
+bool Run::asked_to_stop() const {
+  const bool asked = options_.stop && options_.stop();
+  if (parts_.ranks.alone()) return asked;
+  const std::vector<std::int64_t> all = parts_.ranks.all_gather(std::int64_t{asked});
+  return std::find(all.begin(), all.end(), 1) != all.end();
+}
+
+/// Rank 0 reads the checkpoint; the others may be on machines that do not see it.
+void Run::resume() {
+  std::int64_t step = parts_.ranks.first() ? restore_newest() : 0;
+  parts_.ranks.broadcast(std::as_writable_bytes(std::span(&step, 1)));
+  if (step == 0) return;
+  Backend& backend = parts_.model.backend();
+  const TrainerState& state = parts_.trainer.state();
+  for (const Matrix row : {parts_.model.trained_values(), state.first_moment, state.second_moment}) {
+    broadcast(parts_.ranks, backend, row);
+  }
+  parts_.trainer.resume(step);
+  result_.steps = result_.resumed_at = step;
+}
+
+/// The step of the checkpoint that was restored; 0 when there is none.
+std::int64_t Run::restore_newest() {
+  const std::filesystem::path& folder = parts_.checkpoints.folder();
+  parts_.checkpoints.remove_partial();
+  const auto checkpoint = parts_.checkpoints.newest();
+  if (!checkpoint) {
+    log::info(fmt::format("no checkpoint in {}: training begins at the beginning", folder.string()));
+    return 0;
+  }
+  if (const auto difference =
+          first_difference(checkpoint->facts(), parts_.facts, {.there = "in the checkpoint", .here = "now"})) {
+    throw UserError(fmt::format("{} is of another run: {}", checkpoint->folder().string(), *difference));
+  }
+  checkpoint->restore(parts_.model, parts_.trainer);
+  log::info(fmt::format("resumed from {}: {} of {} steps are done", checkpoint->folder().string(), checkpoint->step(),
+                        total_steps_));
+  return checkpoint->step();
+}
+
+TrainStep Run::step(std::int64_t number) {
+  const BatchOrder::Batch next = parts_.order.batch(number);
+  const TrainingBatch batch = parts_.data.batch(next.examples, next.visit);
+  const auto start = std::chrono::steady_clock::now();
+  const StepResult done = parts_.trainer.step(batch);
+  const double seconds = seconds_since(start);
+  if (parts_.ranks.first() && number == result_.resumed_at && done.chunks > 1) {
+    log::info(fmt::format("GradCache: a batch has {} chunks; {} are kept in memory, {} are computed twice", done.chunks,
+                          done.chunks - done.recomputed_chunks, done.recomputed_chunks));
+  }
+  result_.steps = number + 1;
+  result_.tokens += done.tokens;
+  result_.seconds += seconds;
+  result_.last_loss = done.loss;
+  return {.step = number,
+          .total_steps = total_steps_,
+          .loss = done.loss,
+          .gradient_norm = done.gradient_norm,
+          .learning_rate = done.learning_rate,
+          .tokens = done.tokens,
+          .tokens_per_second = static_cast<double>(done.tokens) / std::max(seconds, 1e-9)};
+}
+
+bool Run::checkpoint_is_due(std::int64_t steps) const {
+  const std::int64_t every = options_.checkpoint_save_steps;
+  return steps % parts_.steps_per_epoch == 0 || (every > 0 && steps % every == 0);
+}
+
+void Run::save_checkpoint(std::int64_t steps) {
+  if (!options_.checkpoints || !parts_.ranks.first()) return;
+  const RunPosition position{.step = steps,
+                             .total_steps = total_steps_,
+                             .epoch = steps / parts_.steps_per_epoch,
+                             .step_in_epoch = steps % parts_.steps_per_epoch,
+                             .pass = steps / parts_.order.batches(),
+                             .seed = options_.seed};
+  parts_.checkpoints.save(position, parts_.facts, parts_.model, parts_.trainer);
 }
 
 }  // namespace
 
-TrainResult train(const TrainOptions& options) {
+TrainResult train(const TrainOptions& options) { return train(options, this_process_alone()); }
+
+TrainResult train(const TrainOptions& options, Communicator& ranks) {
   check_options(options);
   schedule_of(options);
+  RunCheckpoints checkpoints(options.output, {options.model, options.checkpoint_save_total_limit});
+  require_no_checkpoints(options, checkpoints);
   const ThreadScope threads(options.threads);
-  const ModelFolder settings = trained_settings(options);
+  const ModelFolder settings = trained_settings(options, ranks);
   const std::unique_ptr<Backend> backend = make_backend(options.backend);
   const Checkpoint checkpoint = Checkpoint::open(settings.transformer);
   const Freezing freezing{options.freeze, options.freeze_non_bias, options.train_word_embeddings};
@@ -196,16 +305,29 @@ TrainResult train(const TrainOptions& options) {
   const TrainingData data = TrainingData::read(
       options.train_data, preparation,
       {.negatives_per_query = options.negatives_per_query, .max_examples = options.train_dataset_max_size});
-  BatchOrder order(data.size(), {options.batch_size, options.shuffle, options.seed});
+  BatchOrder order(data.size(), {.batch_size = options.batch_size,
+                                 .shuffle = options.shuffle,
+                                 .seed = options.seed,
+                                 .rank = ranks.rank(),
+                                 .ranks = ranks.size()});
   const std::int64_t steps_per_epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch : order.batches();
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
 
-  Trainer trainer(*backend, model, trainer_options(options, total_steps));
-  log::info(
-      fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",
-                  trainer.trained_size(), options.epochs, steps_per_epoch, data.size(), data.negatives_per_query()));
-  const TrainResult result = run_steps(options, data, order, total_steps, trainer);
-  save(options, settings, checkpoint, model);
+  RunFacts facts = option_facts(options);
+  facts.emplace_back("the number of processes", fmt::format("{}", ranks.size()));
+  facts.emplace_back("the base model's checksum", fingerprint_text(model_fingerprint(settings.config, checkpoint)));
+  facts.emplace_back("the training data's checksum", fingerprint_text(data.fingerprint()));
+  require_same_facts(facts, ranks);
+  Trainer trainer(*backend, model, trainer_options(options, total_steps, ranks), ranks);
+  if (ranks.first()) {
+    log::info(
+        fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",
+                    trainer.trained_size(), options.epochs, steps_per_epoch, data.size(), data.negatives_per_query()));
+  }
+  Run run({options, data, order, checkpoints, facts, model, trainer, steps_per_epoch, ranks});
+  const TrainResult result = run.finish();
+  if (result.finished && ranks.first()) save(options, settings, checkpoint, model);
+  ranks.barrier();
   return result;
 }
 

@@ -4,11 +4,13 @@
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <numeric>
 
 #include <fmt/format.h>
 
 #include "encode/text_preparation.h"
 #include "sgpt/error.h"
+#include "train/exchange.h"
 
 namespace sgpt {
 namespace {
@@ -47,8 +49,12 @@ TrainedParameters trained_parameters(const Freezing& freezing) {
   return which;
 }
 
-Trainer::Trainer(Backend& backend, Bloom& model, const TrainerOptions& options)
-    : backend_(backend), model_(model), options_(options), grad_cache_(backend, model, grad_cache_options(options)) {
+Trainer::Trainer(Backend& backend, Bloom& model, const TrainerOptions& options, Communicator& ranks)
+    : backend_(backend),
+      model_(model),
+      options_(options),
+      ranks_(ranks),
+      grad_cache_(backend, model, grad_cache_options(options), ranks) {
   const std::int64_t size = trained_size();
   if (size == 0) {
     throw UserError(
@@ -64,14 +70,17 @@ Trainer::Trainer(Backend& backend, Bloom& model, const TrainerOptions& options)
 
 GradCache::Result Trainer::gradients(const TrainingBatch& batch) {
   model_.zero_gradients();
-  return grad_cache_.accumulate(batch);
+  const GradCache::Result result = grad_cache_.accumulate(batch);
+  sum_over_ranks(ranks_, backend_, model_.trained_gradients());
+  return result;
 }
 
 StepResult Trainer::step(const TrainingBatch& batch) {
   const GradCache::Result pass = gradients(batch);
   StepResult result;
   result.step = state_.step;
-  result.tokens = batch.tokens();
+  const std::vector<std::int64_t> tokens = ranks_.all_gather(batch.tokens());
+  result.tokens = std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0});
   result.chunks = pass.chunks;
   result.recomputed_chunks = pass.recomputed;
   result.loss = pass.loss;
@@ -87,6 +96,11 @@ StepResult Trainer::step(const TrainingBatch& batch) {
   update(result.learning_rate, std::min(1.0, options_.max_gradient_norm / (result.gradient_norm + kClipEps)));
   ++state_.step;
   return result;
+}
+
+void Trainer::resume(std::int64_t step) {
+  state_.step = step;
+  model_.values_changed();
 }
 
 void Trainer::update(double learning_rate, double gradient_scale) {

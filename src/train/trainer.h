@@ -1,5 +1,6 @@
 // One training step after the other: gradients (GradCache), clipping, AdamW, schedule. Knows nothing of files: the
-// caller brings batches of token ids, and takes the trained values out of the model.
+// caller brings batches of token ids, and takes the trained values out of the model. Several ranks make a step
+// together: each brings its rows of the batch (or none), and all end with the same values.
 //
 //   Bloom model(backend, checkpoint, config, trained_parameters({.non_bias = true}));
 //   Trainer trainer(backend, model, {.pooling = {PoolingMode::weightedmean}, .total_steps = 100});
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "base/communicator.h"
 #include "model/bloom.h"
 #include "sgpt/pooling.h"
 #include "tensor/token_batch.h"
@@ -48,7 +50,7 @@ struct TrainerOptions {
   std::size_t activation_memory = 0;  ///< bytes in which GradCache keeps chunks' activations; 0: recomputes every chunk
 };
 
-/// What a step did.
+/// What a step did; chunks are this rank's, all else is of all ranks.
 struct StepResult {
   std::int64_t step = 0;  ///< from 0
   double loss = 0;
@@ -68,14 +70,18 @@ struct TrainerState {
 
 class Trainer {
  public:
-  /// Backend and model must outlive the trainer. Throws UserError when no parameter is trained.
-  Trainer(Backend& backend, Bloom& model, const TrainerOptions& options);
+  /// Backend, model and communicator must outlive the trainer. Throws UserError when no parameter is trained.
+  Trainer(Backend& backend, Bloom& model, const TrainerOptions& options, Communicator& ranks = this_process_alone());
 
-  /// One step. Throws UserError when loss or gradients are not finite; the model is then as before the step.
+  /// One step, by all ranks together. Throws UserError when loss or gradients are not finite; the model is then as
+  /// before the step.
   StepResult step(const TrainingBatch& batch);
 
   /// The first half of a step: the model's gradients = those of this batch, before clipping.
   GradCache::Result gradients(const TrainingBatch& batch);
+
+  /// Goes on after `step` steps of a run whose trained values and moments were put into the model and into state().
+  void resume(std::int64_t step);
 
   const TrainerState& state() const { return state_; }
   std::int64_t trained_size() const { return model_.trained_values().size(); }  ///< numbers that are trained
@@ -86,6 +92,7 @@ class Trainer {
   Backend& backend_;
   Bloom& model_;
   TrainerOptions options_;
+  Communicator& ranks_;
   GradCache grad_cache_;
   Buffer moments_;
   TrainerState state_;

@@ -1,0 +1,52 @@
+#include "cli/ranks.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <string_view>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/threads.h"
+#include "cli/command.h"
+#include "ranks/join_ranks.h"
+#include "sgpt/error.h"
+
+namespace sgpt::cli {
+namespace {
+
+[[noreturn]] void end_all(Communicator& ranks, int status, std::string_view reason) {
+  // What all ranks find wrong (an option, a missing file) is said by rank 0 alone: it ends the others meanwhile.
+  if (!ranks.first()) std::this_thread::sleep_for(std::chrono::seconds(1));
+  log::info(fmt::format("sgpt: rank {} of {}: {}", ranks.rank(), ranks.size(), reason));
+  ranks.abort(status);
+  std::_Exit(status);
+}
+
+}  // namespace
+
+void with_ranks(const std::function<void(Communicator&)>& work) {
+  const std::unique_ptr<Communicator> ranks = join_ranks();
+  if (ranks->alone()) return work(*ranks);
+  try {
+    work(*ranks);
+  } catch (const Ended&) {
+    throw;  // on all ranks alike
+  } catch (const UserError& error) {
+    end_all(*ranks, 2, error.what());
+  } catch (const std::bad_alloc&) {
+    end_all(*ranks, 1, "out of memory: use a smaller batch or fewer ranks on a machine");
+  } catch (const std::exception& error) {
+    end_all(*ranks, 1, error.what());
+  }
+}
+
+int default_threads(const Communicator& ranks) {
+  if (ranks.alone() || std::getenv("OMP_NUM_THREADS")) return 0;
+  return threads_a_process(ranks.local_size());
+}
+
+}  // namespace sgpt::cli

@@ -1,0 +1,281 @@
+#include "train/run_checkpoints.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <xxhash.h>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "base/atomic_folder.h"
+#include "base/log.h"
+#include "base/mapped_file.h"
+#include "model/safetensors.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr std::string_view kTrained = "trained.safetensors";
+constexpr std::string_view kMoments = "moments.safetensors";
+constexpr std::string_view kState = "state.json";
+constexpr std::string_view kStep = "step-";
+
+std::string first_moment_of(std::string_view name) { return fmt::format("{}.first_moment", name); }
+std::string second_moment_of(std::string_view name) { return fmt::format("{}.second_moment", name); }
+
+std::string checksum_of(std::span<const std::byte> bytes) {
+  return fingerprint_text(XXH3_64bits(bytes.data(), bytes.size()));
+}
+std::string checksum_of(std::string_view text) { return checksum_of(std::as_bytes(std::span(text))); }
+
+Json file_entry(const fs::path& path) {
+  const MappedFile file(path);
+  return {{"bytes", file.bytes().size()}, {"xxh3", checksum_of(file.bytes())}};
+}
+
+/// The numbers of `parameter` in a row that lies as the trained values do.
+Matrix same_place(const Bloom& model, const Parameter& parameter, Matrix row) {
+  const auto begin =
+      static_cast<std::size_t>(parameter.value.f32() - static_cast<const float*>(model.trained_values().data));
+  return {row.f32() + begin, parameter.info.rows, parameter.info.cols};
+}
+
+/// A tensor that is fetched from the backend piece by piece while it is written.
+TensorToWrite tensor_to_write(const Bloom& model, const Parameter& parameter, std::string name, Matrix device) {
+  TensorToWrite tensor;
+  tensor.name = std::move(name);
+  tensor.shape = parameter.info.shape();
+  tensor.fill = [&backend = model.backend(), device](std::uint64_t first, std::span<std::byte> piece) {
+    const auto begin = static_cast<std::int64_t>(first / sizeof(float));
+    const auto count = static_cast<std::int64_t>(piece.size() / sizeof(float));
+    backend.download({device.f32() + begin, 1, count}, {piece.data(), 1, count});
+  };
+  return tensor;
+}
+
+void write_tensors(const AtomicFolder& folder, const Bloom& model, const TrainerState& state) {
+  std::vector<TensorToWrite> trained;
+  std::vector<TensorToWrite> moments;
+  for (const Parameter& parameter : model.parameters()) {
+    if (!parameter.trained()) continue;
+    const std::string& name = parameter.info.name;
+    trained.push_back(tensor_to_write(model, parameter, name, parameter.value));
+    moments.push_back(
+        tensor_to_write(model, parameter, first_moment_of(name), same_place(model, parameter, state.first_moment)));
+    moments.push_back(
+        tensor_to_write(model, parameter, second_moment_of(name), same_place(model, parameter, state.second_moment)));
+  }
+  write_safetensors(folder / kTrained, trained);
+  write_safetensors(folder / kMoments, moments);
+}
+
+Json state_json(const RunPosition& position, const RunFacts& facts, const fs::path& base_model) {
+  Json run = Json::object();
+  for (const auto& [name, value] : facts) run[name] = value;
+  return {{"format", kFormat},
+          {"step", position.step},
+          {"total_steps", position.total_steps},
+          {"epoch", position.epoch},
+          {"step_in_epoch", position.step_in_epoch},
+          {"order", {{"generator", "pcg32"}, {"seed", position.seed}, {"pass", position.pass}}},
+          {"base_model", base_model.string()},
+          {"run", run}};
+}
+
+/// Paths need not be UTF-8; JSON must.
+std::string text_of(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+[[noreturn]] void broken(const fs::path& file, std::string_view what) {
+  throw UserError(fmt::format("{}: {}", file.string(), what));
+}
+
+/// state.json, checked against its own checksum.
+Json read_state(const fs::path& path) {
+  Json state = Json::parse(MappedFile(path).text(), nullptr, false);
+  if (!state.is_object() || !state.contains("checksum")) broken(path, "no whole JSON object");
+  const Json checksum = state["checksum"];
+  state.erase("checksum");
+  if (checksum != checksum_of(text_of(state))) broken(path, "its checksum is wrong");
+  if (state.value("format", 0) != kFormat) {
+    broken(path, fmt::format("its format is {}, but this program reads {}", state.value("format", 0), kFormat));
+  }
+  return state;
+}
+
+MappedFile read_checked(const fs::path& folder, std::string_view name, const Json& state) {
+  MappedFile file(folder / name);
+  const Json& entry = state.at("files").at(std::string(name));
+  const auto expected = entry.at("bytes").get<std::size_t>();
+  if (file.bytes().size() != expected) {
+    broken(file.path(), fmt::format("{} bytes expected, {} found", expected, file.bytes().size()));
+  }
+  if (entry.at("xxh3") != checksum_of(file.bytes())) broken(file.path(), "its checksum is wrong");
+  return file;
+}
+
+void upload_tensor(const std::vector<CheckpointTensor>& tensors, const std::string& name, Matrix device,
+                   Backend& backend) {
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+  if (found == tensors.end()) throw UserError(fmt::format("the checkpoint has no tensor '{}'", name));
+  if (found->type != DType::f32 || found->bytes.size() != device.bytes()) {
+    broken(found->file, fmt::format("tensor '{}': {} bytes of f32 expected, {} of {} found", name, device.bytes(),
+                                    found->bytes.size(), name_of(found->type)));
+  }
+  backend.upload({found->bytes.data(), device.rows, device.cols}, device);
+}
+
+/// Renamed first, so that no half-removed folder has a checkpoint's name.
+void remove_folder(const fs::path& folder) {
+  std::error_code error;
+  const fs::path leaving = fs::path(folder) += ".partial-old";
+  fs::rename(folder, leaving, error);
+  if (!error) fs::remove_all(leaving, error);
+  if (error)
+    log::warning(fmt::format("{}: the old checkpoint cannot be removed: {}", folder.string(), error.message()));
+}
+
+bool is_whole(const fs::path& folder) {
+  try {
+    RunCheckpoint::read(folder);
+    return true;
+  } catch (const UserError&) {
+    return false;
+  }
+}
+
+/// The N of "step-N".
+std::optional<std::int64_t> step_of(const std::string& name) {
+  if (!name.starts_with(kStep)) return std::nullopt;
+  std::int64_t step = 0;
+  const char* end = name.data() + name.size();
+  const auto [rest, error] = std::from_chars(name.data() + kStep.size(), end, step);
+  return error == std::errc() && rest == end && step >= 0 ? std::optional(step) : std::nullopt;
+}
+
+}  // namespace
+
+struct RunCheckpoint::Content {
+  fs::path folder;
+  std::int64_t step = 0;
+  RunFacts facts;
+  MappedFile trained;
+  MappedFile moments;
+};
+
+RunCheckpoint::RunCheckpoint(std::unique_ptr<Content> content) : content_(std::move(content)) {}
+RunCheckpoint::~RunCheckpoint() = default;
+RunCheckpoint::RunCheckpoint(RunCheckpoint&&) noexcept = default;
+std::int64_t RunCheckpoint::step() const { return content_->step; }
+const RunFacts& RunCheckpoint::facts() const { return content_->facts; }
+const fs::path& RunCheckpoint::folder() const { return content_->folder; }
+
+RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
+  auto content = std::make_unique<Content>();
+  content->folder = folder;
+  try {
+    const Json state = read_state(folder / kState);
+    content->step = state.at("step").get<std::int64_t>();
+    for (const auto& [name, value] : state.at("run").items()) {
+      content->facts.emplace_back(name, value.get<std::string>());
+    }
+    content->trained = read_checked(folder, kTrained, state);
+    content->moments = read_checked(folder, kMoments, state);
+  } catch (const Json::exception& error) {
+    broken(folder / kState, error.what());
+  }
+  return RunCheckpoint(std::move(content));
+}
+
+void RunCheckpoint::restore(Bloom& model, Trainer& trainer) const {
+  const auto trained = read_safetensors(content_->trained);
+  const auto moments = read_safetensors(content_->moments);
+  const TrainerState& state = trainer.state();
+  for (const Parameter& parameter : model.parameters()) {
+    if (!parameter.trained()) continue;
+    const std::string& name = parameter.info.name;
+    upload_tensor(trained, name, parameter.value, model.backend());
+    upload_tensor(moments, first_moment_of(name), same_place(model, parameter, state.first_moment), model.backend());
+    upload_tensor(moments, second_moment_of(name), same_place(model, parameter, state.second_moment), model.backend());
+  }
+  trainer.resume(content_->step);
+}
+
+RunCheckpoints::RunCheckpoints(const fs::path& output, Options options)
+    : folder_(without_slash(output)), options_(std::move(options)) {
+  folder_ += ".checkpoints";
+}
+
+fs::path RunCheckpoints::folder_at(std::int64_t step) const { return folder_ / fmt::format("{}{}", kStep, step); }
+
+std::vector<std::int64_t> RunCheckpoints::steps() const {
+  std::vector<std::int64_t> steps;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder_, none)) {
+    if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, const Bloom& model,
+                          const Trainer& trainer) {
+  const fs::path target = folder_at(position.step);
+  if (std::error_code none; fs::exists(target, none)) {
+    if (is_whole(target)) return;
+    remove_folder(target);
+  }
+  AtomicFolder folder(target);
+  write_tensors(folder, model, trainer.state());
+  Json state = state_json(position, facts, options_.base_model);
+  for (const std::string_view name : {kTrained, kMoments})
+    state["files"][std::string(name)] = file_entry(folder / name);
+  state["checksum"] = checksum_of(text_of(state));
+  write_file(folder / kState, text_of(state, 2) + "\n");
+  folder.commit();
+  remove_old();
+}
+
+void RunCheckpoints::remove_old() const {
+  if (options_.total_limit <= 0) return;
+  std::vector<std::int64_t> all = steps();
+  const auto excess = std::max<std::int64_t>(0, std::ssize(all) - options_.total_limit);
+  all.resize(static_cast<std::size_t>(excess));
+  for (const std::int64_t step : all) remove_folder(folder_at(step));
+}
+
+std::optional<RunCheckpoint> RunCheckpoints::newest() const {
+  std::vector<std::int64_t> all = steps();
+  std::reverse(all.begin(), all.end());
+  for (const std::int64_t step : all) {
+    try {
+      return RunCheckpoint::read(folder_at(step));
+    } catch (const UserError& error) {
+      log::warning(fmt::format("broken checkpoint passed over: {}", error.what()));
+    }
+  }
+  return std::nullopt;
+}
+
+void RunCheckpoints::remove_partial() const {
+  std::error_code none;
+  std::vector<fs::path> partial;
+  for (const auto& entry : fs::directory_iterator(folder_, none)) {
+    if (entry.path().filename().string().find(".partial-") != std::string::npos) partial.push_back(entry.path());
+  }
+  for (const fs::path& path : partial) fs::remove_all(path, none);
+}
+
+}  // namespace sgpt

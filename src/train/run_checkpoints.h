@@ -1,0 +1,80 @@
+// The checkpoints of a run, from which it can be taken up again to end with the same bits: OUTPUT.checkpoints/step-N.
+// A checkpoint holds what training changed, and names the rest: trained.safetensors (the trained parameters, f32),
+// moments.safetensors (both of AdamW's moments of each), state.json (the position, the run's facts, and the checksums
+// of everything). Order of the data, rotation of its candidates and learning rate follow from seed and step.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "train/run_facts.h"
+#include "train/trainer.h"
+
+namespace sgpt {
+
+/// Where a run stands after `step` steps.
+struct RunPosition {
+  std::int64_t step = 0;
+  std::int64_t total_steps = 0;
+  std::int64_t epoch = 0;          ///< complete ones
+  std::int64_t step_in_epoch = 0;  ///< of the one begun
+  std::int64_t pass = 0;           ///< over the data: which shuffled order, and how often an example was seen
+  std::uint64_t seed = 0;          ///< of the orders
+};
+
+/// A checkpoint that was found whole.
+class RunCheckpoint {
+ public:
+  /// Throws UserError saying what is broken.
+  static RunCheckpoint read(const std::filesystem::path& folder);
+  ~RunCheckpoint();
+  RunCheckpoint(RunCheckpoint&&) noexcept;
+
+  std::int64_t step() const;
+  const RunFacts& facts() const;
+  const std::filesystem::path& folder() const;
+
+  /// Puts trained values and moments in place. Throws UserError when a tensor is missing or has another shape.
+  void restore(Bloom& model, Trainer& trainer) const;
+
+ private:
+  struct Content;
+  explicit RunCheckpoint(std::unique_ptr<Content> content);
+  std::unique_ptr<Content> content_;
+};
+
+class RunCheckpoints {
+ public:
+  struct Options {
+    std::filesystem::path base_model;  ///< recorded for people and for evaluation
+    std::int64_t total_limit = 0;      ///< older ones are deleted when there are more; 0: none
+  };
+  /// Of the run that writes `output`. Touches nothing yet.
+  RunCheckpoints(const std::filesystem::path& output, Options options);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  bool any() const { return !steps().empty(); }
+
+  /// Appears whole or not at all; older ones go only when it is safe on the disk. A whole one of the same
+  /// step stays as it is.
+  void save(const RunPosition& position, const RunFacts& facts, const Bloom& model, const Trainer& trainer);
+
+  /// The newest that is whole; broken ones are passed over with a warning.
+  std::optional<RunCheckpoint> newest() const;
+
+  /// Removes what a killed run left half-written.
+  void remove_partial() const;
+
+ private:
+  std::vector<std::int64_t> steps() const;  // ascending
+  std::filesystem::path folder_at(std::int64_t step) const;
+  void remove_old() const;
+
+  std::filesystem::path folder_;
+  Options options_;
+};
+
+}  // namespace sgpt

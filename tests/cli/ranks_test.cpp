@@ -1,0 +1,144 @@
+// Training by several processes under mpirun. (tests/train/ranks_test.cpp compares the numbers more closely.)
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "cli/small_corpus.h"
+#include "temp_folder.h"
+#include "tiny_model.h"
+
+namespace sgpt::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class RanksOfProgram : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_tiny_model(home_ / "model");
+    write_small_corpus(home_ / "data");
+    const Outcome outcome = run_command(under_mpirun(2, {"train", "--model_name", "absent", "--train_data", "absent",
+                                                         "--model_save_path", (home_ / "never").string()}));
+    if (outcome.status == 126) GTEST_SKIP() << "there is no mpirun";
+    ASSERT_EQ(outcome.status, 2) << outcome.err;  // a mistake ends all ranks
+    if (outcome.err.find("built without MPI") != std::string::npos) GTEST_SKIP() << "sgpt was built without MPI";
+    ASSERT_THAT(outcome.err, HasSubstr("absent"));
+  }
+
+  std::vector<std::string> command(const std::string& target, int batch, const std::vector<std::string>& more) const {
+    std::vector<std::string> words{"train",
+                                   "--model_name",
+                                   (home_ / "model").string(),
+                                   "--train_data",
+                                   (home_ / "data").string(),
+                                   "--model_save_path",
+                                   (home_ / target).string(),
+                                   "--train_batch_size",
+                                   std::to_string(batch),
+                                   "--freezenonbias",
+                                   "--specb",
+                                   "--pooling",
+                                   "weightedmean",
+                                   "--gradcache",
+                                   "--chunksize",
+                                   "2",
+                                   "--threads",
+                                   "1",
+                                   "--lr",
+                                   "1e-3",
+                                   "--warmup_steps",
+                                   "2",
+                                   "--log_file",
+                                   (home_ / (target + ".jsonl")).string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  std::vector<nlohmann::json> log_of(const std::string& target) const {
+    std::ifstream in(home_ / (target + ".jsonl"));
+    std::vector<nlohmann::json> steps;
+    for (std::string line; std::getline(in, line);) steps.push_back(nlohmann::json::parse(line));
+    return steps;
+  }
+
+  TempFolder home_;
+};
+
+TEST_F(RanksOfProgram, TwoAndThreeTrainAsOneWithTheirBatchesTogether) {
+  for (const int ranks : {2, 3}) {  // 30 examples: the last step is ragged, and one rank of three has none in it
+    const std::string several = "of" + std::to_string(ranks);
+    const std::string one = "one" + several;
+    const Outcome outcome = run_command(under_mpirun(ranks, command(several, 4, {"--epochs", "3"})));
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    ASSERT_EQ(sgpt(command(one, 4 * ranks, {"--epochs", "3"})).status, 0);
+    const auto found = log_of(several);
+    const auto expected = log_of(one);
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t step = 0; step < found.size(); ++step) {
+      EXPECT_NEAR(found[step]["loss"].get<double>(), expected[step]["loss"].get<double>(), 1e-4);
+      EXPECT_NEAR(found[step]["gradient_norm"].get<double>() / expected[step]["gradient_norm"].get<double>(), 1, 1e-3);
+      EXPECT_EQ(found[step]["tokens"], expected[step]["tokens"]);
+    }
+    EXPECT_TRUE(fs::exists(home_ / several / "model.safetensors"));
+  }
+}
+
+TEST_F(RanksOfProgram, RanksWithOtherOptionsAreRefusedByName) {
+  std::vector<std::string> words = under_mpirun(1, command("differ", 4, {"--seed", "1"}));
+  words.push_back(":");
+  words.push_back("-n");
+  words.push_back("1");
+  for (const std::string& word : sgpt_command(command("differ", 4, {"--seed", "2"}))) words.push_back(word);
+  const Outcome outcome = run_command(words);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--seed is 1 on rank 0, but 2 on rank 1"));
+}
+
+TEST_F(RanksOfProgram, OtherCommandsAreNotDoneSeveralTimes) {
+  const Outcome outcome = run_command(
+      under_mpirun(2, {"encode", "--model", (home_ / "model").string(), "--document", "--input",
+                       (home_ / "data" / "corpus.jsonl").string(), "--output", (home_ / "out.npy").string()}));
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("one process"));
+  EXPECT_FALSE(fs::exists(home_ / "out.npy"));
+}
+
+TEST_F(RanksOfProgram, ARankThatDiesEndsTheRunWhichGoesOnFromItsCheckpoint) {
+  const std::vector<std::string> more{"--epochs", "8", "--checkpoint_save_steps", "6"};
+  ASSERT_EQ(run_command(under_mpirun(2, command("whole", 4, more))).status, 0);
+  RunningCommand run(under_mpirun(2, command("dies", 4, more)));
+  const fs::path checkpoint = home_ / "dies.checkpoints" / "step-4";
+  for (int i = 0; i < 6000 && !fs::exists(checkpoint); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ASSERT_TRUE(fs::exists(checkpoint));
+  const std::vector<pid_t> ranks = run.children();
+  if (ranks.size() < 2) GTEST_SKIP() << "the kernel does not say which processes mpirun started";
+  kill(ranks.back(), SIGKILL);
+  const Outcome outcome = run.wait();
+  if (outcome.status == 0) GTEST_SKIP() << "the run was faster";
+  EXPECT_THAT(outcome.err, HasSubstr("signal 9"));
+  EXPECT_FALSE(fs::exists(home_ / "dies"));
+  std::vector<std::string> again = more;
+  again.push_back("--resume");
+  const Outcome resumed = run_command(under_mpirun(2, command("dies", 4, again)));
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("resumed from"));
+  EXPECT_EQ(text_of(home_ / "dies" / "model.safetensors"), text_of(home_ / "whole" / "model.safetensors"));
+}
+
+}  // namespace
+}  // namespace sgpt::testing

@@ -1,0 +1,120 @@
+// A training program that is killed or asked to stop, at any moment, and started again with --resume.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <thread>
+
+#include "cli/program.h"
+#include "cli/small_corpus.h"
+#include "temp_folder.h"
+#include "tiny_model.h"
+
+namespace sgpt::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class ResumedProgram : public ::testing::Test {
+ protected:
+  ResumedProgram() {
+    write_tiny_model(home_ / "model");
+    write_small_corpus(home_ / "data");
+  }
+
+  std::vector<std::string> command(const std::string& target, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words{"train",
+                                   "--model_name",
+                                   (home_ / "model").string(),
+                                   "--train_data",
+                                   (home_ / "data").string(),
+                                   "--model_save_path",
+                                   (home_ / target).string(),
+                                   "--train_batch_size",
+                                   "10",
+                                   "--epochs",
+                                   "40",
+                                   "--freezenonbias",
+                                   "--threads",
+                                   "1",
+                                   "--lr",
+                                   "1e-3",
+                                   "--log_file",
+                                   (home_ / (target + ".jsonl")).string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  std::string model(const std::string& target) const { return text_of(home_ / target / "model.safetensors"); }
+
+  /// Waits until the run has made some steps.
+  void await_steps(const std::string& target, std::size_t steps) const {
+    for (int i = 0; i < 3000; ++i) {
+      const std::string log = text_of(home_ / (target + ".jsonl"));
+      if (static_cast<std::size_t>(std::count(log.begin(), log.end(), '\n')) >= steps) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    FAIL() << "no steps were made";
+  }
+
+  TempFolder home_;
+};
+
+TEST_F(ResumedProgram, KilledAtRandomMomentsItEndsWithTheSameFile) {
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(sgpt(command("whole", {"--no_checkpoints"})).status, 0);
+  const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  std::mt19937 random(std::random_device{}());
+  std::uniform_int_distribution<std::int64_t> moment(1, std::max<std::int64_t>(2, duration.count() * 2 / 3));
+  int killed = 0;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    RunningCommand run(sgpt_command(command("killed", {"--resume", "--checkpoint_save_steps", "2"})));
+    std::this_thread::sleep_for(std::chrono::milliseconds(moment(random)));
+    run.send(SIGKILL);
+    const Outcome outcome = run.wait();
+    if (outcome.status == 0) break;  // it was faster
+    ASSERT_EQ(outcome.status, 128 + SIGKILL) << outcome.err;
+    ++killed;
+    EXPECT_FALSE(fs::exists(home_ / "killed") && !fs::exists(home_ / "killed" / "model.safetensors"));
+  }
+  EXPECT_GT(killed, 0);
+  if (!fs::exists(home_ / "killed")) {
+    const Outcome last = sgpt(command("killed", {"--resume", "--checkpoint_save_steps", "2"}));
+    ASSERT_EQ(last.status, 0) << last.err;
+  }
+  EXPECT_EQ(model("killed"), model("whole"));
+}
+
+TEST_F(ResumedProgram, ASignalFinishesTheStepSavesAndEndsWithItsStatus) {
+  ASSERT_EQ(sgpt(command("whole", {"--no_checkpoints"})).status, 0);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string target = signal == SIGINT ? "interrupted" : "terminated";
+    RunningCommand run(sgpt_command(command(target, {"--checkpoint_save_total_limit", "1"})));
+    await_steps(target, 3);
+    run.send(signal);
+    const Outcome outcome = run.wait();
+    if (outcome.status == 0) GTEST_SKIP() << "the run ended before the signal came";
+    EXPECT_EQ(outcome.status, 128 + signal) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("--resume"));
+    EXPECT_FALSE(fs::exists(home_ / target));
+    const std::string log = text_of(home_ / (target + ".jsonl"));
+    const auto steps = std::count(log.begin(), log.end(), '\n');
+    EXPECT_TRUE(fs::exists(home_ / (target + ".checkpoints") / ("step-" + std::to_string(steps))));
+    ASSERT_EQ(sgpt(command(target, {"--resume"})).status, 0);
+    EXPECT_EQ(model(target), model("whole"));
+  }
+}
+
+}  // namespace
+}  // namespace sgpt::testing
