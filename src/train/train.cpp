@@ -19,6 +19,7 @@
 #include "sgpt/trainer.h"
 #include "train/batch_order.h"
 #include "train/data.h"
+#include "train/msmarco/msmarco_data.h"
 #include "train/trainer.h"
 
 namespace sgpt {
@@ -47,6 +48,14 @@ void check_options(const TrainOptions& options) {
   check_count("--max_seq_length", options.max_seq_length, 1);
   check_count("--negatives_per_query", options.negatives_per_query, 0);
   check_count("--train_dataset_max_size", options.train_dataset_max_size, 0);
+  check_count("--num_negs_per_system", options.msmarco.negatives_per_system, 1);
+  if (!std::isfinite(options.msmarco.score_margin)) {
+    throw UserError(fmt::format("--ce_score_margin is {}, but must be a number", options.msmarco.score_margin));
+  }
+  if (options.train_data.empty() && options.negatives_per_query > 1) {
+    throw UserError(fmt::format("--negatives_per_query is {}, but of MS MARCO each query has 1 in a step",
+                                options.negatives_per_query));
+  }
   check_number("--lr", options.learning_rate, true);
   check_number("--weight_decay", options.weight_decay, true);
   check_number("--max_grad_norm", options.max_gradient_norm, false);
@@ -142,13 +151,23 @@ void save(const TrainOptions& options, const ModelFolder& settings, const Checkp
   write_model_folder(settings, settings.transformer, options.output, tensors);
 }
 
+std::unique_ptr<const TrainingSet> open_training_set(const TrainOptions& options, const TextPreparation& preparation) {
+  if (options.train_data.empty()) {
+    return std::make_unique<MsMarcoData>(
+        preparation, MsMarcoData::Options{options.msmarco, options.train_dataset_max_size, options.seed});
+  }
+  return std::make_unique<TrainingData>(TrainingData::read(
+      options.train_data, preparation,
+      {.negatives_per_query = options.negatives_per_query, .max_examples = options.train_dataset_max_size}));
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// All the steps of the run.
-TrainResult run_steps(const TrainOptions& options, const TrainingData& data, BatchOrder& order,
-                      std::int64_t total_steps, Trainer& trainer) {
+TrainResult run_steps(const TrainOptions& options, const TrainingSet& data, BatchOrder& order, std::int64_t total_steps,
+                      Trainer& trainer) {
   StepLog step_log(options.log_file);
   TrainResult result;
   for (std::int64_t step = 0; step < total_steps; ++step) {
@@ -193,9 +212,8 @@ TrainResult train(const TrainOptions& options) {
   Bloom model(*backend, checkpoint, settings.config, trained_parameters(freezing));
 
   const TextPreparation preparation(Tokenizer::load(settings.tokenizer_file()), settings, {});
-  const TrainingData data = TrainingData::read(
-      options.train_data, preparation,
-      {.negatives_per_query = options.negatives_per_query, .max_examples = options.train_dataset_max_size});
+  const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation);
+  const TrainingSet& data = *training_set;
   BatchOrder order(data.size(), {options.batch_size, options.shuffle, options.seed});
   const std::int64_t steps_per_epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch : order.batches();
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
