@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sgpt/pooling.h"
 
@@ -23,17 +24,28 @@ struct TrainStep {
   double tokens_per_second = 0;
 };
 
+/// The MS MARCO files, and which mined negatives of a query are trained with.
+struct MsMarcoOptions {
+  std::filesystem::path folder = "msmarco-data";
+  std::vector<std::string> systems = {};  ///< whose negatives, in this order; empty: all
+  std::int64_t negatives_per_system = 5;  ///< at most, and not those that an earlier system brought
+  double score_margin = 3;                ///< below the lowest cross-encoder score of a positive
+  bool all_queries = false;               ///< also queries that no negative is left for
+};
+
 /// The defaults are those of SGPT's train_bi-encoder_mnrl.py. An SGPT model proper wants `pooling` weightedmean,
 /// `brackets` and `freeze_non_bias`.
 struct TrainOptions {
   std::filesystem::path model;       ///< folder: sentence-transformers, or a plain BLOOM checkpoint
-  std::filesystem::path train_data;  ///< JSONL, or a BEIR folder with qrels/train.tsv
+  std::filesystem::path train_data;  ///< JSONL, or a BEIR folder with qrels/train.tsv; empty: MS MARCO
+  MsMarcoOptions msmarco;            ///< for an empty train_data
   std::filesystem::path output;      ///< new folder, or an empty one
 
   PoolingMode pooling = PoolingMode::mean;
   bool brackets = false;  ///< `[query]`, `{document}` (`--specb`)
   std::int64_t max_seq_length = 300;
-  std::int64_t negatives_per_query = 0;     ///< in each step; 0: as many as the example with the fewest has
+  std::int64_t negatives_per_query = 0;     ///< in each step; 0: as many as the example with the fewest has;
+                                            ///< MS MARCO: 1
   std::int64_t train_dataset_max_size = 0;  ///< only the first so many examples; 0: all
   bool shuffle = true;
 

@@ -1,15 +1,11 @@
 #include "base/json_lines.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <simdjson.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
+#include "base/byte_source.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -38,17 +34,15 @@ std::string_view kind_of(dom::element_type type) {
 // --- lines ----------------------------------------------------------------------------------------------------------
 
 struct LineReader::Impl {
-  std::string name;
-  int descriptor = -1;
+  explicit Impl(const std::filesystem::path& path) : source(path) {}
+
+  ByteSource source;
   std::string buffer;  // what was read and not yet handed out, from `begin` on
   std::size_t begin = 0;
   std::size_t searched = 0;  // no end of line before this
   bool at_end = false;
   std::int64_t number = 0;
 
-  ~Impl() {
-    if (descriptor > STDIN_FILENO) ::close(descriptor);
-  }
   bool fill();
 };
 
@@ -59,25 +53,12 @@ bool LineReader::Impl::fill() {
   begin = 0;
   const std::size_t size = buffer.size();
   buffer.resize(size + kReadSize);
-  ssize_t got;
-  do {
-    got = ::read(descriptor, buffer.data() + size, kReadSize);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0) throw MachineError(fmt::format("{}: reading failed: {}", name, std::strerror(errno)));
-  buffer.resize(size + static_cast<std::size_t>(got));
+  const std::size_t got = source.read(std::as_writable_bytes(std::span(buffer).subspan(size)));
+  buffer.resize(size + got);
   return got > 0;
 }
 
-LineReader::LineReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>()) {
-  impl_->name = path == "-" ? "<stdin>" : path.string();
-  impl_->descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (impl_->descriptor < 0)
-    throw UserError(fmt::format("{}: cannot be opened: {}", impl_->name, std::strerror(errno)));
-  struct stat status {};
-  if (::fstat(impl_->descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
-    throw UserError(fmt::format("{}: is a folder; expected a file of lines", impl_->name));
-  }
-}
+LineReader::LineReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>(path)) {}
 
 LineReader::~LineReader() = default;
 LineReader::LineReader(LineReader&&) noexcept = default;
@@ -101,7 +82,7 @@ bool LineReader::next(std::string_view& line) {
 }
 
 std::int64_t LineReader::number() const { return impl_->number; }
-std::string LineReader::place() const { return fmt::format("{}:{}", impl_->name, impl_->number); }
+std::string LineReader::place() const { return fmt::format("{}:{}", impl_->source.name(), impl_->number); }
 
 // --- objects --------------------------------------------------------------------------------------------------------
 
@@ -120,6 +101,16 @@ struct JsonLineReader::Impl {
   }
   [[noreturn]] void wrong_kind(std::string_view key, std::string_view expected, dom::element found) const {
     throw UserError(fmt::format("{}: \"{}\" is {}; expected {}", lines.place(), key, kind_of(found.type()), expected));
+  }
+  std::vector<std::int64_t> integers_of(std::string_view key, dom::element value) const {
+    if (!value.is_array()) wrong_kind(key, "a list of integers", value);
+    std::vector<std::int64_t> result;
+    const dom::array items = value.get_array().value_unsafe();
+    for (const dom::element item : items) {
+      if (!item.is_int64()) wrong_kind(key, "a list of integers", item);
+      result.push_back(item.get_int64().value_unsafe());
+    }
+    return result;
   }
   std::string text_of(std::string_view key, dom::element value, std::string_view expected) const {
     if (value.is_string()) return std::string(value.get_string().value_unsafe());
@@ -178,12 +169,17 @@ std::vector<std::string> JsonLineReader::strings(std::string_view key) const {
 std::vector<std::int64_t> JsonLineReader::integers(std::string_view key) const {
   const auto value = impl_->find(key);
   if (!value) throw UserError(fmt::format("{}: expected a list of integers under \"{}\", found none", place(), key));
-  if (!value->is_array()) impl_->wrong_kind(key, "a list of integers", *value);
-  std::vector<std::int64_t> result;
-  const dom::array items = value->get_array().value_unsafe();
-  for (const dom::element item : items) {
-    if (!item.is_int64()) impl_->wrong_kind(key, "a list of integers", item);
-    result.push_back(item.get_int64().value_unsafe());
+  return impl_->integers_of(key, *value);
+}
+
+std::vector<JsonLineReader::NamedIntegers> JsonLineReader::integer_lists(std::string_view key) const {
+  const auto value = impl_->find(key);
+  if (!value) return {};
+  if (!value->is_object()) impl_->wrong_kind(key, "an object of lists of integers", *value);
+  std::vector<NamedIntegers> result;
+  const dom::object fields = value->get_object().value_unsafe();
+  for (const dom::key_value_pair field : fields) {
+    result.push_back({std::string(field.key), impl_->integers_of(field.key, field.value)});
   }
   return result;
 }

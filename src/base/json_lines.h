@@ -11,7 +11,8 @@
 
 namespace sgpt {
 
-/// Lines of text from a file or stdin ("-"), with their numbers; "\r\n" counts as one end of line.
+/// Lines of text from a file or stdin ("-"), with their numbers; "\r\n" counts as one end of line. A file packed with
+/// gzip is unpacked on the way.
 class LineReader {
  public:
   /// Throws UserError when the file is missing or not readable.
@@ -19,7 +20,8 @@ class LineReader {
   ~LineReader();
   LineReader(LineReader&&) noexcept;
 
-  /// False at the end. `line` is valid until the next call. Throws MachineError when reading fails.
+  /// False at the end. `line` is valid until the next call. Throws MachineError when reading fails, UserError when a
+  /// gzip file is truncated or broken.
   bool next(std::string_view& line);
   std::int64_t number() const;  ///< of the line last read, from 1
   std::string place() const;    ///< "FILE:LINE", for messages
@@ -50,6 +52,12 @@ class JsonLineReader {
   std::vector<std::string> strings(std::string_view key) const;
   /// A list of integers. Throws when missing.
   std::vector<std::int64_t> integers(std::string_view key) const;
+  struct NamedIntegers {
+    std::string name;
+    std::vector<std::int64_t> values;
+  };
+  /// An object of lists of integers, in the order of the file; missing and null give none.
+  std::vector<NamedIntegers> integer_lists(std::string_view key) const;
   bool has(std::string_view key) const;
 
  private:

@@ -16,6 +16,7 @@
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/model_option.h"
+#include "cli/msmarco_options.h"
 #include "cli/ranks.h"
 #include "cli/stop_signals.h"
 #include "sgpt/error.h"
@@ -35,14 +36,10 @@ struct RefusedOption {
 };
 
 // Options of the reference that this program does not have: refused by name, never ignored.
-constexpr std::array<RefusedOption, 14> kRefused{{
+constexpr std::array<RefusedOption, 10> kRefused{{
     {"--eval_batch_size", true, "evaluate the trained folder with sgpt eval"},
     {"--dev_corpus_max_size", true, "evaluate the trained folder with sgpt eval"},
     {"--no_training", false, "evaluate a folder with sgpt eval"},
-    {"--negs_to_use", true, "give the negatives in the training data"},
-    {"--num_negs_per_system", true, "give the negatives in the training data"},
-    {"--ce_score_margin", true, "give the negatives in the training data"},
-    {"--use_all_queries", false, "every line of the training data is used"},
     {"--use_pre_trained_model", false, "say what the model's folder says with --pooling, --specb and --max_seq_length"},
     {"--use_amp", false, "training computes in 32 bits"},
     {"--add_special_token", false, "use --specb"},
@@ -81,8 +78,8 @@ void add_files(CLI::App& command, TrainOptions& options) {
       .add_option(
           names("--train_data"), options.train_data,
           "JSON lines {\"query\", \"positive\", \"negative\"} (positive and negative may be lists; the negative may "
-          "be left out of all lines), or a BEIR folder with qrels/train.tsv")
-      ->required()
+          "be left out of all lines), or a BEIR folder with qrels/train.tsv. By default the MS MARCO files in "
+          "--data_path")
       ->type_name("FILE|DIR")
       ->group(group);
   command
@@ -306,6 +303,7 @@ void add_train(CLI::App& app) {
       "--pooling weightedmean --freezenonbias --gradcache --chunksize 8 --lr 4e-4");
   auto options = std::make_shared<TrainOptions>();
   add_files(*command, *options);
+  add_msmarco_options(*command, options->msmarco);
   add_texts(*command, *options);
   add_steps(*command, *options);
   add_parameters(*command, *options);

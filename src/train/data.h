@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "encode/text_preparation.h"
-#include "train/grad_cache.h"
+#include "train/training_set.h"
 
 namespace sgpt {
 
@@ -32,22 +32,17 @@ struct TrainingDataOptions {
   std::int64_t max_examples = 0;         ///< only the first so many; 0: all
 };
 
-class TrainingData {
+class TrainingData : public TrainingSet {
  public:
   /// Reads a JSONL file or a BEIR folder. Throws UserError naming file and line when a line is broken, has no query or
   /// positive, or fewer negatives than asked for, or when some lines have negatives and others have none.
   static TrainingData read(const std::filesystem::path& path, const TextPreparation& preparation,
                            const TrainingDataOptions& options);
 
-  std::int64_t size() const { return static_cast<std::int64_t>(examples_.size()); }
-  std::int64_t negatives_per_query() const { return negatives_per_query_; }
-
-  /// A checksum of everything that batches are made of.
-  std::uint64_t fingerprint() const;
-
-  /// The texts of these examples, seen for the `visit`-th time (from 0). Each visit takes the first positive and the
-  /// first negatives of an example and puts them at the end of its list.
-  TrainingBatch batch(std::span<const std::int64_t> examples, std::int64_t visit) const;
+  std::int64_t size() const override { return static_cast<std::int64_t>(examples_.size()); }
+  std::int64_t negatives_per_query() const override { return negatives_per_query_; }
+  std::uint64_t fingerprint() const override;
+  TrainingBatch batch(std::span<const std::int64_t> examples, std::int64_t visit) const override;
 
  private:
   friend class TrainingDataBuilder;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <xxhash.h>
 
 #include "base/mapped_file.h"
@@ -54,6 +55,12 @@ RunFacts option_facts(const TrainOptions& options) {
   add("--max_seq_length", options.max_seq_length);
   add("--negatives_per_query", options.negatives_per_query);
   add("--train_dataset_max_size", options.train_dataset_max_size);
+  if (options.train_data.empty()) {
+    add("--negs_to_use", fmt::format("{}", fmt::join(options.msmarco.systems, ",")));
+    add("--num_negs_per_system", options.msmarco.negatives_per_system);
+    add("--ce_score_margin", options.msmarco.score_margin);
+    add("--use_all_queries", options.msmarco.all_queries);
+  }
   add("--no_shuffle", !options.shuffle);
   add("--train_batch_size", options.batch_size);
   add("--epochs", options.epochs);

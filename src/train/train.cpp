@@ -22,6 +22,7 @@
 #include "train/batch_order.h"
 #include "train/data.h"
 #include "train/exchange.h"
+#include "train/msmarco/msmarco_data.h"
 #include "train/run_checkpoints.h"
 #include "train/run_facts.h"
 #include "train/step_log.h"
@@ -56,6 +57,14 @@ void check_options(const TrainOptions& options) {
   check_count("--train_dataset_max_size", options.train_dataset_max_size, 0);
   check_count("--checkpoint_save_steps", options.checkpoint_save_steps, 0);
   check_count("--checkpoint_save_total_limit", options.checkpoint_save_total_limit, 0);
+  check_count("--num_negs_per_system", options.msmarco.negatives_per_system, 1);
+  if (!std::isfinite(options.msmarco.score_margin)) {
+    throw UserError(fmt::format("--ce_score_margin is {}, but must be a number", options.msmarco.score_margin));
+  }
+  if (options.train_data.empty() && options.negatives_per_query > 1) {
+    throw UserError(fmt::format("--negatives_per_query is {}, but of MS MARCO each query has 1 in a step",
+                                options.negatives_per_query));
+  }
   check_number("--lr", options.learning_rate, true);
   check_number("--weight_decay", options.weight_decay, true);
   check_number("--max_grad_norm", options.max_gradient_norm, false);
@@ -128,6 +137,16 @@ void save(const TrainOptions& options, const ModelFolder& settings, const Checkp
   write_model_folder(settings, settings.transformer, options.output, tensors);
 }
 
+std::unique_ptr<const TrainingSet> open_training_set(const TrainOptions& options, const TextPreparation& preparation) {
+  if (options.train_data.empty()) {
+    return std::make_unique<MsMarcoData>(
+        preparation, MsMarcoData::Options{options.msmarco, options.train_dataset_max_size, options.seed});
+  }
+  return std::make_unique<TrainingData>(TrainingData::read(
+      options.train_data, preparation,
+      {.negatives_per_query = options.negatives_per_query, .max_examples = options.train_dataset_max_size}));
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -159,7 +178,7 @@ class Run {
  public:
   struct Parts {
     const TrainOptions& options;
-    const TrainingData& data;
+    const TrainingSet& data;
     BatchOrder& order;
     RunCheckpoints& checkpoints;
     const RunFacts& facts;
@@ -302,9 +321,8 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
   Bloom model(*backend, checkpoint, settings.config, trained_parameters(freezing));
 
   const TextPreparation preparation(Tokenizer::load(settings.tokenizer_file()), settings, {});
-  const TrainingData data = TrainingData::read(
-      options.train_data, preparation,
-      {.negatives_per_query = options.negatives_per_query, .max_examples = options.train_dataset_max_size});
+  const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation);
+  const TrainingSet& data = *training_set;
   BatchOrder order(data.size(), {.batch_size = options.batch_size,
                                  .shuffle = options.shuffle,
                                  .seed = options.seed,
