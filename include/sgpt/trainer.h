@@ -23,6 +23,9 @@ struct TrainStep {
   double tokens_per_second = 0;
 };
 
+/// Which distributions are recorded every 100 steps.
+enum class WatchLog { none, gradients, parameters, all };
+
 /// The defaults are those of SGPT's train_bi-encoder_mnrl.py. An SGPT model proper wants `pooling` weightedmean,
 /// `brackets` and `freeze_non_bias`.
 struct TrainOptions {
@@ -57,7 +60,11 @@ struct TrainOptions {
   std::optional<std::size_t>
       activation_memory;  ///< bytes for chunks that need no second pass; unset: half of what is free
 
-  std::filesystem::path log_file;  ///< JSON lines, one a step; empty: none
+  std::filesystem::path log_file;    ///< JSON lines, one a step; empty: none
+  std::filesystem::path run_folder;  ///< for TensorBoard files and what `sgpt report` reads; empty: none
+  WatchLog watch_log = WatchLog::none;
+  std::string command;  ///< as it was typed, for the run's record and the model card
+
   std::string backend = "cpu";
   int threads = 0;  ///< 0: all cores
 

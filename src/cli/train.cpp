@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/command.h"
+#include "cli/dev_evaluation.h"
 #include "cli/model_option.h"
+#include "cli/watch_options.h"
 #include "sgpt/error.h"
 #include "sgpt/trainer.h"
 #include "train/schedule.h"
@@ -31,10 +33,7 @@ struct RefusedOption {
 };
 
 // Options of the reference that this program does not have: refused by name, never ignored.
-constexpr std::array<RefusedOption, 14> kRefused{{
-    {"--eval_batch_size", true, "evaluate the trained folder with sgpt eval"},
-    {"--dev_corpus_max_size", true, "evaluate the trained folder with sgpt eval"},
-    {"--no_training", false, "evaluate a folder with sgpt eval"},
+constexpr std::array<RefusedOption, 10> kRefused{{
     {"--negs_to_use", true, "give the negatives in the training data"},
     {"--num_negs_per_system", true, "give the negatives in the training data"},
     {"--ce_score_margin", true, "give the negatives in the training data"},
@@ -45,7 +44,6 @@ constexpr std::array<RefusedOption, 14> kRefused{{
     {"--speca", false, "use --specb"},
     {"--asym", false, "queries and documents share one model"},
     {"--wandb", false, "use --log_file"},
-    {"--wandbwatchlog", true, "use --log_file"},
 }};
 
 void add_refused(CLI::App& command) {
@@ -222,18 +220,23 @@ void add_machine(CLI::App& command, TrainOptions& options) {
       ->group(group);
 }
 
-void run(TrainOptions options) {
+void run(TrainOptions options, const DevArguments& dev) {
+  finish_watch_options(options);
   std::optional<Progress> progress;
   options.on_step = [&](const TrainStep& step) {
     if (!progress) progress.emplace("training", "steps", step.total_steps);
     progress->update(step.step + 1, fmt::format("loss {:.4f}, {:.0f} tokens/s", step.loss, step.tokens_per_second));
   };
   options.model = model_folder(options.model);
+  if (dev.no_training) return run_dev_evaluation(options, dev);
   const TrainResult result = train(options);
   progress.reset();
   log::info(fmt::format(
       "{} steps, {} tokens in {:.0f} s ({:.0f} a second); last loss {:.4f}; saved in {}", result.steps, result.tokens,
       result.seconds, static_cast<double>(result.tokens) / result.seconds, result.last_loss, options.output.string()));
+  log::info(fmt::format("the run is recorded in {}: sgpt report or tensorboard --logdir shows it",
+                        options.run_folder.string()));
+  run_dev_evaluation(options, dev);
 }
 
 }  // namespace
@@ -249,9 +252,12 @@ void add_train(CLI::App& app) {
   add_texts(*command, *options);
   add_steps(*command, *options);
   add_parameters(*command, *options);
+  auto dev = std::make_shared<DevArguments>();
+  add_dev_options(*command, *dev);
+  add_watch_options(*command, *options);
   add_machine(*command, *options);
   add_refused(*command);
-  command->callback([options] { run(*options); });
+  command->callback([options, dev] { run(*options, *dev); });
 }
 
 }  // namespace sgpt::cli

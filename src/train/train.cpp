@@ -19,7 +19,9 @@
 #include "sgpt/trainer.h"
 #include "train/batch_order.h"
 #include "train/data.h"
+#include "train/model_card.h"
 #include "train/trainer.h"
+#include "train/watch/run_watch.h"
 
 namespace sgpt {
 namespace {
@@ -120,7 +122,8 @@ class StepLog {
 };
 
 /// The checkpoint with the trained parameters, in f32, in place of its own.
-void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Bloom& model) {
+void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Bloom& model,
+          const std::string& card) {
   std::vector<std::unique_ptr<float[]>> trained;
   std::vector<TensorToWrite> tensors;
   for (const Parameter& parameter : model.parameters()) {
@@ -139,7 +142,7 @@ void save(const TrainOptions& options, const ModelFolder& settings, const Checkp
     }
     tensors.push_back(std::move(tensor));
   }
-  write_model_folder(settings, settings.transformer, options.output, tensors);
+  write_model_folder(settings, settings.transformer, options.output, tensors, card);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -148,7 +151,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 /// All the steps of the run.
 TrainResult run_steps(const TrainOptions& options, const TrainingData& data, BatchOrder& order,
-                      std::int64_t total_steps, Trainer& trainer) {
+                      std::int64_t total_steps, Trainer& trainer, const Bloom& model, RunWatch& watch) {
   StepLog step_log(options.log_file);
   TrainResult result;
   for (std::int64_t step = 0; step < total_steps; ++step) {
@@ -169,6 +172,7 @@ TrainResult run_steps(const TrainOptions& options, const TrainingData& data, Bat
                            .tokens = done.tokens,
                            .tokens_per_second = static_cast<double>(done.tokens) / std::max(seconds, 1e-9)};
     step_log.write(report);
+    watch.step(report, model);
     if (options.on_step) options.on_step(report);
     result.tokens += done.tokens;
     result.seconds += seconds;
@@ -185,6 +189,7 @@ TrainResult run_steps(const TrainOptions& options, const TrainingData& data, Bat
 TrainResult train(const TrainOptions& options) {
   check_options(options);
   schedule_of(options);
+  RunWatch watch(options);
   const ThreadScope threads(options.threads);
   const ModelFolder settings = trained_settings(options);
   const std::unique_ptr<Backend> backend = make_backend(options.backend);
@@ -204,8 +209,15 @@ TrainResult train(const TrainOptions& options) {
   log::info(
       fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",
                   trainer.trained_size(), options.epochs, steps_per_epoch, data.size(), data.negatives_per_query()));
-  const TrainResult result = run_steps(options, data, order, total_steps, trainer);
-  save(options, settings, checkpoint, model);
+  watch.start({.options = options,
+               .total_steps = total_steps,
+               .steps_per_epoch = steps_per_epoch,
+               .examples = data.size(),
+               .trained_parameters = trainer.trained_size()});
+  const TrainResult result = run_steps(options, data, order, total_steps, trainer, model, watch);
+  watch.end(result);
+  save(options, settings, checkpoint, model,
+       model_card({.options = options, .settings = settings, .batches = order.batches()}));
   return result;
 }
 
