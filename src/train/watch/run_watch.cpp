@@ -43,12 +43,12 @@ std::vector<NamedHistogram> measure_model(const Bloom& model, WatchLog what) {
 
 RunWatch::RunWatch(const TrainOptions& options) : options_(options) {
   if (options.run_folder.empty()) return;
-  make_folder(options.run_folder);
   observers_.push_back(std::make_unique<RunHistory>(options.run_folder));
   observers_.push_back(std::make_unique<TensorBoard>(options.run_folder));
 }
 
 void RunWatch::start(const RunInfo& info) {
+  if (!options_.run_folder.empty()) make_folder(options_.run_folder);
   for (const auto& observer : observers_) observer->on_start(info);
 }
 

@@ -15,10 +15,10 @@ class RunWatch {
   /// Distributions are measured at every step that is a multiple of this.
   static constexpr std::int64_t kHistogramSteps = 100;
 
-  /// Makes ready, so that what is missing is known before training begins: throws UserError when the run's folder
-  /// cannot be made, or a service that was asked for does not answer. The options outlive it.
+  /// The options outlive it.
   explicit RunWatch(const TrainOptions& options);
 
+  /// Before the first step, when all else is known to be sound: throws UserError when the run's folder cannot be made.
   void start(const RunInfo& info);
   /// After the step: the model holds its gradients (not clipped) and the new values.
   void step(const TrainStep& step, const Bloom& model);
