@@ -33,6 +33,9 @@ struct MsMarcoOptions {
   bool all_queries = false;               ///< also queries that no negative is left for
 };
 
+/// Which distributions are recorded every 100 steps.
+enum class WatchLog { none, gradients, parameters, all };
+
 /// The defaults are those of SGPT's train_bi-encoder_mnrl.py. An SGPT model proper wants `pooling` weightedmean,
 /// `brackets` and `freeze_non_bias`.
 struct TrainOptions {
@@ -75,7 +78,11 @@ struct TrainOptions {
   std::int64_t checkpoint_save_total_limit = 0;  ///< older ones are deleted when there are more; 0: all are kept
   bool resume = false;  ///< from the newest whole checkpoint, or from the beginning where there is none
 
-  std::filesystem::path log_file;  ///< JSON lines, one a step; empty: none
+  std::filesystem::path log_file;    ///< JSON lines, one a step; empty: none
+  std::filesystem::path run_folder;  ///< for TensorBoard files and what `sgpt report` reads; empty: none
+  WatchLog watch_log = WatchLog::none;
+  std::string command;  ///< as it was typed, for the run's record and the model card
+
   std::string backend = "cpu";
   int threads = 0;  ///< 0: all cores
 

@@ -30,5 +30,6 @@ void add_init(CLI::App& app);
 void add_info(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_pull(CLI::App& app);
+void add_report(CLI::App& app);
 
 }  // namespace sgpt::cli

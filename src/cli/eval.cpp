@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "retrieval/beir_evaluation.h"
 #include "retrieval/results_file.h"
+#include "train/model_card.h"
 
 namespace sgpt::cli {
 namespace {
@@ -27,6 +28,7 @@ struct EvalArguments {
   std::string split;
   std::string output;
   std::string run_file;
+  bool update_card = false;
   EncoderOptions encoder;
 };
 
@@ -41,7 +43,9 @@ void run_eval(const EvalArguments& arguments) {
   const auto data_sets = find_data_sets(arguments.data_path, arguments.data_set);
   for (const NamedDataSet& data_set : data_sets) check_data_set(data_set, arguments.split);
   if (!arguments.output.empty()) check_results_file(arguments.output);
-  const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
+  const fs::path folder = model_folder(arguments.model);
+  if (arguments.update_card) check_model_card(folder);
+  const Encoder encoder = Encoder::load(folder, arguments.encoder);
   const bool several = data_sets.size() > 1;
   std::vector<DataSetResult> results;
   for (const NamedDataSet& data_set : data_sets) {
@@ -55,6 +59,10 @@ void run_eval(const EvalArguments& arguments) {
   }
   for (const DataSetResult& result : results) {
     log::info(fmt::format("{} on {}\n{}", result.model, result.data_set, metrics_table(result.values, result.cutoffs)));
+  }
+  if (arguments.update_card) {
+    update_model_card(folder, results);
+    log::info(fmt::format("NDCG@10 is in {}", (folder / "README.md").string()));
   }
   if (arguments.output.empty()) {
     print_result(results_json(results) + "\n");
@@ -94,6 +102,8 @@ void add_eval(CLI::App& app) {
           names("--run_file"), arguments->run_file,
           "Write the 1000 best hits of each query here, as trec_eval reads them (for cqadupstack a file a forum)")
       ->type_name("FILE");
+  command->add_flag(names("--update_card"), arguments->update_card,
+                    "Write NDCG@10 into the evaluation of the model's card, README.md in its folder");
   add_encoder_options(*command, arguments->encoder);
   command->callback([arguments] { run_eval(*arguments); });
 }

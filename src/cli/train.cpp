@@ -15,10 +15,12 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/command.h"
+#include "cli/dev_evaluation.h"
 #include "cli/model_option.h"
 #include "cli/msmarco_options.h"
 #include "cli/ranks.h"
 #include "cli/stop_signals.h"
+#include "cli/watch_options.h"
 #include "sgpt/error.h"
 #include "sgpt/trainer.h"
 #include "train/schedule.h"
@@ -36,17 +38,13 @@ struct RefusedOption {
 };
 
 // Options of the reference that this program does not have: refused by name, never ignored.
-constexpr std::array<RefusedOption, 10> kRefused{{
-    {"--eval_batch_size", true, "evaluate the trained folder with sgpt eval"},
-    {"--dev_corpus_max_size", true, "evaluate the trained folder with sgpt eval"},
-    {"--no_training", false, "evaluate a folder with sgpt eval"},
+constexpr std::array<RefusedOption, 6> kRefused{{
     {"--use_pre_trained_model", false, "say what the model's folder says with --pooling, --specb and --max_seq_length"},
     {"--use_amp", false, "training computes in 32 bits"},
     {"--add_special_token", false, "use --specb"},
     {"--speca", false, "use --specb"},
     {"--asym", false, "queries and documents share one model"},
     {"--wandb", false, "use --log_file"},
-    {"--wandbwatchlog", true, "use --log_file"},
 }};
 
 void add_refused(CLI::App& command) {
@@ -267,7 +265,8 @@ void say_ranks(const Communicator& ranks, int threads) {
                         threads > 0 ? fmt::format(", {} threads each", threads) : ""));
 }
 
-void train_on(Communicator& ranks, TrainOptions options) {
+void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev) {
+  finish_watch_options(options);
   if (options.threads == 0) options.threads = default_threads(ranks);
   say_ranks(ranks, options.threads);
   std::optional<Progress> progress;
@@ -283,6 +282,10 @@ void train_on(Communicator& ranks, TrainOptions options) {
   if (ranks.first()) model_folder(options.model);  // downloads it where that is needed, before the others look for it
   ranks.barrier();
   options.model = model_folder(options.model);
+  if (dev.no_training) {
+    if (ranks.first()) run_dev_evaluation(options, dev);
+    return;
+  }
   const TrainResult result = train(options, ranks);
   progress.reset();
   if (!result.finished) throw stopped(result, options, ranks, signals->received());
@@ -291,6 +294,9 @@ void train_on(Communicator& ranks, TrainOptions options) {
   log::info(fmt::format("{} steps, {} tokens in {:.0f} s ({:.0f} a second); last loss {:.4f}; saved in {}",
                         result.steps - result.resumed_at, result.tokens, result.seconds, rate, result.last_loss,
                         options.output.string()));
+  log::info(fmt::format("the run is recorded in {}: sgpt report or tensorboard --logdir shows it",
+                        options.run_folder.string()));
+  run_dev_evaluation(options, dev);
 }
 
 }  // namespace
@@ -308,9 +314,12 @@ void add_train(CLI::App& app) {
   add_steps(*command, *options);
   add_parameters(*command, *options);
   add_checkpoints(*command, *options);
+  auto dev = std::make_shared<DevArguments>();
+  add_dev_options(*command, *dev);
+  add_watch_options(*command, *options);
   add_machine(*command, *options);
   add_refused(*command);
-  command->callback([options] { with_ranks([options](Communicator& ranks) { train_on(ranks, *options); }); });
+  command->callback([options, dev] { with_ranks([&](Communicator& ranks) { train_on(ranks, *options, *dev); }); });
 }
 
 }  // namespace sgpt::cli

@@ -142,7 +142,7 @@ void require_new_folder(const fs::path& target) {
 }
 
 void write_model_folder(const ModelFolder& settings, const fs::path& source, const fs::path& target,
-                        std::span<const TensorToWrite> tensors) {
+                        std::span<const TensorToWrite> tensors, std::string_view card) {
   std::error_code none;
   const bool whole_model = fs::is_directory(source, none);
   const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
@@ -166,6 +166,7 @@ void write_model_folder(const ModelFolder& settings, const fs::path& source, con
   Json ours{{"version", 1}};
   if (settings.brackets) ours["brackets"] = *settings.brackets;
   write_json(folder / "sgpt_config.json", ours);
+  if (!card.empty()) write_file(folder / "README.md", card);
   write_safetensors(folder / "model.safetensors", tensors);
   folder.commit();
 }

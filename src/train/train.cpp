@@ -22,12 +22,14 @@
 #include "train/batch_order.h"
 #include "train/data.h"
 #include "train/exchange.h"
+#include "train/model_card.h"
 #include "train/msmarco/msmarco_data.h"
 #include "train/run_checkpoints.h"
 #include "train/run_facts.h"
 #include "train/step_log.h"
 #include "train/train.h"
 #include "train/trainer.h"
+#include "train/watch/run_watch.h"
 
 namespace sgpt {
 namespace {
@@ -115,7 +117,8 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
 }
 
 /// The checkpoint with the trained parameters, in f32, in place of its own.
-void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Bloom& model) {
+void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Bloom& model,
+          const std::string& card) {
   std::vector<std::unique_ptr<float[]>> trained;
   std::vector<TensorToWrite> tensors;
   for (const Parameter& parameter : model.parameters()) {
@@ -134,7 +137,7 @@ void save(const TrainOptions& options, const ModelFolder& settings, const Checkp
     }
     tensors.push_back(std::move(tensor));
   }
-  write_model_folder(settings, settings.transformer, options.output, tensors);
+  write_model_folder(settings, settings.transformer, options.output, tensors, card);
 }
 
 std::unique_ptr<const TrainingSet> open_training_set(const TrainOptions& options, const TextPreparation& preparation) {
@@ -174,7 +177,7 @@ void require_same_facts(const RunFacts& facts, Communicator& ranks) {
 }
 
 /// All the steps of a run, from where it stands to its end.
-class Run {
+class TrainingRun {
  public:
   struct Parts {
     const TrainOptions& options;
@@ -186,8 +189,9 @@ class Run {
     Trainer& trainer;
     std::int64_t steps_per_epoch;
     Communicator& ranks;
+    RunWatch* watch;  // null but on rank 0
   };
-  explicit Run(const Parts& parts)
+  explicit TrainingRun(const Parts& parts)
       : parts_(parts), options_(parts.options), total_steps_(parts.steps_per_epoch * parts.options.epochs) {}
 
   TrainResult finish();
@@ -206,14 +210,23 @@ class Run {
   TrainResult result_;
 };
 
-TrainResult Run::finish() {
+TrainResult TrainingRun::finish() {
   if (options_.resume) resume();
   const bool first = parts_.ranks.first();
   StepLog step_log(first ? options_.log_file : std::filesystem::path(), result_.resumed_at);
+  if (parts_.watch) {
+    parts_.watch->start({.options = options_,
+                         .first_step = result_.resumed_at,
+                         .total_steps = total_steps_,
+                         .steps_per_epoch = parts_.steps_per_epoch,
+                         .examples = parts_.data.size(),
+                         .trained_parameters = parts_.trainer.trained_size()});
+  }
   bool stop = asked_to_stop();
   for (std::int64_t number = result_.resumed_at; number < total_steps_ && !stop; ++number) {
     const TrainStep report = step(number);
     step_log.write(report);
+    if (parts_.watch) parts_.watch->step(report, parts_.model);
     if (first && options_.on_step) options_.on_step(report);
     stop = asked_to_stop();
     if (stop || checkpoint_is_due(number + 1)) save_checkpoint(number + 1);
@@ -221,11 +234,12 @@ TrainResult Run::finish() {
   result_.finished = result_.steps == total_steps_;
   result_.examples = parts_.data.size();
   result_.trained_parameters = parts_.trainer.trained_size();
+  if (parts_.watch) parts_.watch->end(result_);
   return result_;
 }
 
 /// Whether any rank was: a signal may reach only one of them.
-bool Run::asked_to_stop() const {
+bool TrainingRun::asked_to_stop() const {
   const bool asked = options_.stop && options_.stop();
   if (parts_.ranks.alone()) return asked;
   const std::vector<std::int64_t> all = parts_.ranks.all_gather(std::int64_t{asked});
@@ -233,7 +247,7 @@ bool Run::asked_to_stop() const {
 }
 
 /// Rank 0 reads the checkpoint; the others may be on machines that do not see it.
-void Run::resume() {
+void TrainingRun::resume() {
   std::int64_t step = parts_.ranks.first() ? restore_newest() : 0;
   parts_.ranks.broadcast(std::as_writable_bytes(std::span(&step, 1)));
   if (step == 0) return;
@@ -247,7 +261,7 @@ void Run::resume() {
 }
 
 /// The step of the checkpoint that was restored; 0 when there is none.
-std::int64_t Run::restore_newest() {
+std::int64_t TrainingRun::restore_newest() {
   const std::filesystem::path& folder = parts_.checkpoints.folder();
   parts_.checkpoints.remove_partial();
   const auto checkpoint = parts_.checkpoints.newest();
@@ -265,7 +279,7 @@ std::int64_t Run::restore_newest() {
   return checkpoint->step();
 }
 
-TrainStep Run::step(std::int64_t number) {
+TrainStep TrainingRun::step(std::int64_t number) {
   const BatchOrder::Batch next = parts_.order.batch(number);
   const TrainingBatch batch = parts_.data.batch(next.examples, next.visit);
   const auto start = std::chrono::steady_clock::now();
@@ -288,12 +302,12 @@ TrainStep Run::step(std::int64_t number) {
           .tokens_per_second = static_cast<double>(done.tokens) / std::max(seconds, 1e-9)};
 }
 
-bool Run::checkpoint_is_due(std::int64_t steps) const {
+bool TrainingRun::checkpoint_is_due(std::int64_t steps) const {
   const std::int64_t every = options_.checkpoint_save_steps;
   return steps % parts_.steps_per_epoch == 0 || (every > 0 && steps % every == 0);
 }
 
-void Run::save_checkpoint(std::int64_t steps) {
+void TrainingRun::save_checkpoint(std::int64_t steps) {
   if (!options_.checkpoints || !parts_.ranks.first()) return;
   const RunPosition position{.step = steps,
                              .total_steps = total_steps_,
@@ -313,6 +327,7 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
   schedule_of(options);
   RunCheckpoints checkpoints(options.output, {options.model, options.checkpoint_save_total_limit});
   require_no_checkpoints(options, checkpoints);
+  const auto watch = ranks.first() ? std::make_unique<RunWatch>(options) : nullptr;
   const ThreadScope threads(options.threads);
   const ModelFolder settings = trained_settings(options, ranks);
   const std::unique_ptr<Backend> backend = make_backend(options.backend);
@@ -342,9 +357,12 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
         fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",
                     trainer.trained_size(), options.epochs, steps_per_epoch, data.size(), data.negatives_per_query()));
   }
-  Run run({options, data, order, checkpoints, facts, model, trainer, steps_per_epoch, ranks});
+  TrainingRun run({options, data, order, checkpoints, facts, model, trainer, steps_per_epoch, ranks, watch.get()});
   const TrainResult result = run.finish();
-  if (result.finished && ranks.first()) save(options, settings, checkpoint, model);
+  if (result.finished && ranks.first()) {
+    save(options, settings, checkpoint, model,
+         model_card({.options = options, .settings = settings, .batches = order.batches()}));
+  }
   ranks.barrier();
   return result;
 }

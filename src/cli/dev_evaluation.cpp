@@ -1,0 +1,102 @@
+#include "cli/dev_evaluation.h"
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/atomic_file.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "retrieval/dev_evaluation.h"
+#include "sgpt/encoder.h"
+#include "sgpt/error.h"
+#include "train/watch/run_history.h"
+
+namespace sgpt::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMost = std::int64_t{1} << 30;
+
+/// What keeps the evaluation from being run; empty when nothing does.
+std::string obstacle(const DevFolder& folder) {
+  std::string names;
+  for (const fs::path& file : missing_dev_files(folder)) {
+    names += (names.empty() ? "" : ", ") + file.filename().string();
+  }
+  return names.empty() ? names : fmt::format("{} has no {}", folder.path.string(), names);
+}
+
+/// {"MRR@10": 0.37, …}
+std::string json_of(const DevMetrics& metrics) {
+  std::string json = "{";
+  for (const auto& [name, value] : metrics.named()) {
+    json += fmt::format("{}\"{}\": {}", json.size() > 1 ? ", " : "", name, rounded(value));
+  }
+  return json + "}\n";
+}
+
+void record(const fs::path& run_folder, const std::string& json) {
+  std::error_code error;
+  fs::create_directories(run_folder, error);
+  if (error) throw UserError(fmt::format("{}: cannot be made: {}", run_folder.string(), error.message()));
+  write_file(RunFolder{run_folder}.evaluation(), json);
+}
+
+}  // namespace
+
+void add_dev_options(CLI::App& command, DevArguments& arguments) {
+  const char* group = "Evaluation after training, where MS MARCO's dev files lie with the data";
+  command
+      .add_option(names("--dev_corpus_max_size"), arguments.corpus_max_size,
+                  "Search only so many passages of collection.tsv: the first ones, and all that are relevant. -1: all")
+      ->check(CLI::Range(std::int64_t{-1}, kMost))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option(names("--eval_batch_size"), arguments.batch_size,
+                  "Texts of the longest length that are embedded together")
+      ->check(CLI::Range(std::int64_t{1}, kMost))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_flag(names("--no_training"), arguments.no_training,
+                "Evaluate the model of --model_name as it is; the result is recorded in MODEL_SAVE_PATH.run")
+      ->group(group);
+}
+
+void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments) {
+  const DevFolder folder{options.train_data.empty() ? options.msmarco.folder : options.train_data};
+  std::error_code none;
+  const bool msmarco = fs::exists(folder.collection(), none);
+  const std::string missing = obstacle(folder);
+  if (!missing.empty()) {
+    if (arguments.no_training) throw UserError(fmt::format("nothing to do with --no_training: {}", missing));
+    if (msmarco) log::info(fmt::format("no dev evaluation: {}", missing));
+    return;
+  }
+  EncoderOptions encoder_options;
+  encoder_options.brackets = options.brackets;
+  encoder_options.pooling = {options.pooling};
+  encoder_options.max_seq_length = options.max_seq_length;
+  encoder_options.token_budget = arguments.batch_size * options.max_seq_length;
+  encoder_options.threads = options.threads;
+  encoder_options.backend = options.backend;
+  const Encoder encoder = Encoder::load(arguments.no_training ? options.model : options.output, encoder_options);
+  const DevMetrics metrics = evaluate_dev(encoder, folder, arguments.corpus_max_size);
+  std::string line;
+  for (const auto& [name, value] : metrics.named()) line += fmt::format("  {} {:.4f}", name, value);
+  log::info(fmt::format("dev: {} queries, {} passages:{}", metrics.queries, metrics.passages, line));
+  const std::string json = json_of(metrics);
+  record(options.run_folder, json);
+  print_result(json);
+}
+
+}  // namespace sgpt::cli

@@ -1,0 +1,28 @@
+// The dev evaluation that ends sgpt train on MS MARCO: its options, and its result for people and programs.
+#pragma once
+
+#include <cstdint>
+
+#include "sgpt/trainer.h"
+
+namespace CLI {
+class App;
+}
+
+namespace sgpt::cli {
+
+struct DevArguments {
+  std::int64_t corpus_max_size = -1;
+  std::int64_t batch_size = 64;
+  bool no_training = false;
+};
+
+/// --eval_batch_size, --dev_corpus_max_size, --no_training.
+void add_dev_options(CLI::App& command, DevArguments& arguments);
+
+/// Evaluates `model` (the base model with --no_training, otherwise what was trained) where --train_data is a folder
+/// with MS MARCO's dev files; prints the result, and adds it to the run's record. Where files are missing it says so;
+/// with --no_training, when there is nothing else to do, it throws UserError.
+void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments);
+
+}  // namespace sgpt::cli

@@ -1,0 +1,262 @@
+#include "train/model_card.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "base/mapped_file.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kFrontMatter = R"(---
+pipeline_tag: sentence-similarity
+tags:
+- sentence-transformers
+- feature-extraction
+- sentence-similarity
+---
+)";
+
+constexpr std::string_view kCitation = R"(
+## Citing & Authors
+
+```bibtex
+@article{muennighoff2022sgpt,
+  title={SGPT: GPT Sentence Embeddings for Semantic Search},
+  author={Muennighoff, Niklas},
+  journal={arXiv preprint arXiv:2202.08904},
+  year={2022}
+}
+```
+)";
+
+// One text at a time: no padding, so that positions count from the first token of each text.
+constexpr std::string_view kPythonWithBrackets = R"(
+In Python, with the brackets as tokens of their own:
+
+```python
+import torch
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("{name}")
+
+def ids(text):
+    return model.tokenizer.encode(text, add_special_tokens=False)
+
+def embed(text, brackets):
+    tokens = ids(brackets[0]) + ids(text.strip())[:{cut}] + ids(brackets[1])
+    features = {{"input_ids": torch.tensor([tokens]), "attention_mask": torch.ones(1, len(tokens), dtype=torch.long)}}
+    with torch.no_grad():
+        return model({{key: value.to(model.device) for key, value in features.items()}})["sentence_embedding"][0]
+
+query = embed("how do bees find their way home", "[]")
+document = embed("Honeybees navigate by the sun and by landmarks.", "{{}}")
+print(torch.cosine_similarity(query, document, dim=0))
+```
+)";
+
+constexpr std::string_view kPythonWithout = R"(
+In Python:
+
+```python
+from sentence_transformers import SentenceTransformer, util
+
+model = SentenceTransformer("{name}")
+query = model.encode("how do bees find their way home")
+document = model.encode("Honeybees navigate by the sun and by landmarks.")
+print(util.cos_sim(query, document))
+```
+)";
+
+/// 1, not 1.0, as Python's people write it.
+Json number(double value) {
+  if (std::abs(value) < 1e15 && value == std::floor(value)) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+const char* python(bool value) { return value ? "True" : "False"; }
+
+std::string usage(const CardFacts& facts) {
+  const bool brackets = facts.options.brackets;
+  const std::string name = facts.options.output.has_filename() ? facts.options.output.filename().string()
+                                                               : facts.options.output.parent_path().filename().string();
+  std::string text = "\n## Usage\n\n";
+  text += brackets ? "A query is embedded in square brackets, `[query]`, a document in curly ones, `{document}`; "
+                     "`sgpt` puts them there by itself:\n"
+                   : "Queries and documents are embedded alike:\n";
+  text += fmt::format(
+      "\n```bash\nsgpt search --model {0} --corpus corpus.jsonl \"how do bees find their way home\"\n"
+      "sgpt encode --model {0} --query --input queries.jsonl --output queries.npy\n"
+      "sgpt encode --model {0} --document --input corpus.jsonl --output corpus.npy\n```\n",
+      name);
+  return text + (brackets ? fmt::format(kPythonWithBrackets, fmt::arg("name", name),
+                                        fmt::arg("cut", facts.options.max_seq_length - 2))
+                          : fmt::format(kPythonWithout, fmt::arg("name", name)));
+}
+
+std::string command(const TrainOptions& options) {
+  if (options.command.empty()) return {};
+  return fmt::format("\nThe model was trained with the command\n\n```bash\n{}\n```\n", options.command);
+}
+
+std::string methods(const TrainOptions& options) {
+  std::string text = "The model uses ";
+  if (options.freeze_non_bias) text += "BitFit, ";
+  text += options.pooling == PoolingMode::weightedmean ? "weighted-mean" : std::string(name_of(options.pooling));
+  text += " pooling";
+  if (options.grad_cache) text += " & GradCache";
+  return text + ", for details see: https://arxiv.org/abs/2202.08904\n";
+}
+
+std::string loss(const TrainOptions& options) {
+  if (options.grad_cache) {
+    return "`sentence_transformers.losses.MultipleNegativesRankingLoss.MNRLGradCache`\n";
+  }
+  return fmt::format(
+      "`sentence_transformers.losses.MultipleNegativesRankingLoss.MultipleNegativesRankingLoss` with parameters:\n"
+      "```\n{{'scale': {}, 'similarity_fct': 'cos_sim'}}\n```\n",
+      Json(options.scale).dump());
+}
+
+std::string fit_parameters(const TrainOptions& options) {
+  Json fit;
+  fit["epochs"] = options.epochs;
+  fit["evaluation_steps"] = 0;
+  fit["evaluator"] = "NoneType";
+  fit["max_grad_norm"] = number(options.max_gradient_norm);
+  fit["optimizer_class"] = "<class 'transformers.optimization.AdamW'>";
+  fit["optimizer_params"] = {{"lr", number(options.learning_rate)}};
+  fit["scheduler"] = options.scheduler;
+  fit["steps_per_epoch"] = options.steps_per_epoch > 0 ? Json(options.steps_per_epoch) : Json();
+  fit["warmup_steps"] = options.warmup_steps;
+  fit["weight_decay"] = number(options.weight_decay);
+  return fit.dump(4);
+}
+
+std::string training(const CardFacts& facts) {
+  const TrainOptions& options = facts.options;
+  return fmt::format(
+      "\n## Training\n\nThe model was trained with the parameters:\n\n"
+      "**DataLoader**:\n\n"
+      "`torch.utils.data.dataloader.DataLoader` of length {} with parameters:\n```\n"
+      "{{'batch_size': {}, 'sampler': 'torch.utils.data.sampler.{}', 'batch_sampler': "
+      "'torch.utils.data.sampler.BatchSampler'}}\n```\n\n"
+      "{}\n**Loss**:\n\n{}\n"
+      "Parameters of the fit()-Method:\n```\n{}\n```\n",
+      facts.batches, options.batch_size, options.shuffle ? "RandomSampler" : "SequentialSampler", methods(options),
+      loss(options), fit_parameters(options));
+}
+
+std::string architecture(const ModelFolder& settings) {
+  const auto has = [&](PoolingMode mode) {
+    return python(std::find(settings.pooling.begin(), settings.pooling.end(), mode) != settings.pooling.end());
+  };
+  return fmt::format(
+      "\n## Full Model Architecture\n\n```\nSentenceTransformer(\n"
+      "  (0): Transformer({{'max_seq_length': {}, 'do_lower_case': {}}}) with Transformer model: BloomModel\n"
+      "  (1): Pooling({{'word_embedding_dimension': {}, 'pooling_mode_cls_token': {}, 'pooling_mode_mean_tokens': {}, "
+      "'pooling_mode_max_tokens': {}, 'pooling_mode_mean_sqrt_len_tokens': {}, 'pooling_mode_weightedmean_tokens': {}, "
+      "'pooling_mode_lasttoken': {}}})\n{})\n```\n",
+      settings.max_seq_length, python(settings.lower_case), settings.config.hidden, has(PoolingMode::cls),
+      has(PoolingMode::mean), has(PoolingMode::max), has(PoolingMode::mean_sqrt_len), has(PoolingMode::weightedmean),
+      has(PoolingMode::lasttoken), settings.normalize ? "  (2): Normalize()\n" : "");
+}
+
+/// Where the JSON of the evaluation lies in a card, back-quotes excluded.
+struct Place {
+  std::size_t begin;
+  std::size_t end;
+};
+
+Place find_results(std::string_view card, const std::string& place) {
+  constexpr std::string_view kHeading = "## Evaluation Results";
+  const std::size_t heading = card.find(kHeading);
+  const std::size_t next = heading == card.npos ? card.npos : card.find("\n## ", heading + kHeading.size());
+  const std::size_t open = heading == card.npos ? card.npos : card.find("\n`{", heading);
+  const std::size_t close = open == card.npos ? card.npos : card.find("}`", open);
+  if (close == card.npos || open > next || close > next) {
+    throw UserError(
+        fmt::format("{}: expected a line `{{\"ndcgs\": …}}` under \"{}\", found none; add one to have it "
+                    "updated",
+                    place, kHeading));
+  }
+  return {open + 2, close + 1};
+}
+
+Json parse_results(std::string_view card, const Place& found, const std::string& place) {
+  Json json = Json::parse(card.substr(found.begin, found.end - found.begin), nullptr, false);
+  const auto objects = [](const Json& level) {
+    return level.is_object() &&
+           std::all_of(level.begin(), level.end(), [](const Json& value) { return value.is_object(); });
+  };
+  bool good = json.is_object();
+  if (good) {
+    if (!json.contains("ndcgs")) json["ndcgs"] = Json::object();
+    good = objects(json["ndcgs"]) && std::all_of(json["ndcgs"].begin(), json["ndcgs"].end(), objects);
+  }
+  if (!good) {
+    throw UserError(
+        fmt::format("{}: the evaluation's JSON is broken; expected "
+                    "{{\"ndcgs\": {{MODEL: {{DATASET: {{\"NDCG@10\": …}}}}}}}}",
+                    place));
+  }
+  return json;
+}
+
+/// As Python's json.dumps writes it on one line, which is what published cards have.
+std::string on_one_line(const Json& json) {
+  if (!json.is_object()) return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = "{";
+  for (const auto& [key, value] : json.items()) {
+    if (text.size() > 1) text += ", ";
+    text += Json(key).dump(-1, ' ', false, Json::error_handler_t::replace) + ": " + on_one_line(value);
+  }
+  return text + "}";
+}
+
+std::filesystem::path card_of(const std::filesystem::path& model_folder) {
+  const auto card = model_folder / "README.md";
+  if (std::error_code none; !std::filesystem::is_regular_file(card, none)) {
+    throw UserError(fmt::format("{}: there is no model card to update; sgpt train writes one", card.string()));
+  }
+  return card;
+}
+
+}  // namespace
+
+std::string model_card(const CardFacts& facts) {
+  return std::string(kFrontMatter) + usage(facts) + command(facts.options) +
+         "\n## Evaluation Results\n\n`{\"ndcgs\": {}}`\n" + training(facts) + architecture(facts.settings) +
+         std::string(kCitation);
+}
+
+std::string with_results(std::string_view card, std::span<const DataSetResult> results, const std::string& place) {
+  const Place found = find_results(card, place);
+  Json json = parse_results(card, found, place);
+  for (const DataSetResult& result : results) {
+    const auto ten = std::find(result.cutoffs.begin(), result.cutoffs.end(), 10);
+    if (ten == result.cutoffs.end()) continue;
+    json["ndcgs"][result.model][result.data_set]["NDCG@10"] =
+        result.values.at(Metric::ndcg, static_cast<std::size_t>(ten - result.cutoffs.begin()));
+  }
+  return std::string(card.substr(0, found.begin)) + on_one_line(json) + std::string(card.substr(found.end));
+}
+
+void update_model_card(const std::filesystem::path& model_folder, std::span<const DataSetResult> results) {
+  const auto card = card_of(model_folder);
+  write_file(card, with_results(MappedFile(card).text(), results, card.string()));
+}
+
+void check_model_card(const std::filesystem::path& model_folder) {
+  const auto card = card_of(model_folder);
+  with_results(MappedFile(card).text(), {}, card.string());
+}
+
+}  // namespace sgpt

@@ -1,0 +1,66 @@
+#include "train/watch/run_watch.h"
+
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "sgpt/error.h"
+#include "train/watch/run_history.h"
+#include "train/watch/tensorboard.h"
+
+namespace sgpt {
+namespace {
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error && !std::filesystem::is_directory(folder, error)) error = std::make_error_code(std::errc::not_a_directory);
+  if (error) {
+    throw UserError(
+        fmt::format("{}: cannot be made: {}; choose another folder with --log_dir", folder.string(), error.message()));
+  }
+}
+
+}  // namespace
+
+std::vector<NamedHistogram> measure_model(const Bloom& model, WatchLog what) {
+  std::vector<NamedHistogram> histograms;
+  std::vector<float> values;
+  const auto add = [&](std::string_view kind, const Parameter& parameter, Matrix matrix) {
+    values.resize(static_cast<std::size_t>(matrix.size()));
+    model.backend().download(matrix, {values.data(), parameter.info.rows, parameter.info.cols});
+    histograms.push_back({fmt::format("{}/{}", kind, parameter.info.name), make_histogram(values)});
+  };
+  for (const Parameter& parameter : model.parameters()) {
+    if (!parameter.trained()) continue;
+    if (what == WatchLog::gradients || what == WatchLog::all) add("gradients", parameter, parameter.gradient);
+    if (what == WatchLog::parameters || what == WatchLog::all) add("parameters", parameter, parameter.value);
+  }
+  return histograms;
+}
+
+RunWatch::RunWatch(const TrainOptions& options) : options_(options) {
+  if (options.run_folder.empty()) return;
+  observers_.push_back(std::make_unique<RunHistory>(options.run_folder));
+  observers_.push_back(std::make_unique<TensorBoard>(options.run_folder));
+}
+
+void RunWatch::start(const RunInfo& info) {
+  if (!options_.run_folder.empty()) make_folder(options_.run_folder);
+  for (const auto& observer : observers_) observer->on_start(info);
+}
+
+void RunWatch::step(const TrainStep& step, const Bloom& model) {
+  for (const auto& observer : observers_) observer->on_step(step);
+  if (options_.watch_log == WatchLog::none || observers_.empty() || step.step % kHistogramSteps != 0) return;
+  const std::vector<NamedHistogram> histograms = measure_model(model, options_.watch_log);
+  for (const auto& observer : observers_) observer->on_histograms(step.step, histograms);
+}
+
+void RunWatch::end(const TrainResult& result) {
+  for (const auto& observer : observers_) observer->on_end(result);
+}
+
+}  // namespace sgpt
