@@ -141,7 +141,8 @@ void Bloom::load(const Checkpoint& checkpoint) {
         backend_.upload(host, parameter.value);
       }
     }
-    drop_pages(tensor.bytes);  // what is computed with lies elsewhere by now, but for the embedding's few rows
+    if (tensor.mapped)
+      drop_pages(tensor.bytes);  // what is computed with lies elsewhere, but for the embedding's few rows
   }
 }
 

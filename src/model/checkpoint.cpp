@@ -119,6 +119,7 @@ void Checkpoint::add_tensor(CheckpointTensor tensor) {
     copies_.push_back(std::make_unique<std::byte[]>(tensor.bytes.size()));
     std::copy(tensor.bytes.begin(), tensor.bytes.end(), copies_.back().get());
     tensor.bytes = {copies_.back().get(), tensor.bytes.size()};
+    tensor.mapped = false;
   }
   const auto [known, added] = index_.emplace(tensor.name, tensors_.size());
   if (!added) {

@@ -23,6 +23,7 @@ struct CheckpointTensor {
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  ///< valid as long as the Checkpoint
   std::filesystem::path file;
+  bool mapped = true;  ///< the bytes lie in the file, not in a copy of them: drop_pages is for these alone
 
   /// As a matrix; a vector is one row. Only for one or two dimensions.
   ConstMatrix matrix() const;

@@ -91,7 +91,7 @@ std::uint64_t model_fingerprint(const BloomConfig& config, const Checkpoint& wei
     const CheckpointTensor& tensor = tensors[i];
     lines[i] = fmt::format("{} {} {} {:016x}\n", tensor.name, name_of(tensor.type), tensor.bytes.size(),
                            XXH3_64bits(tensor.bytes.data(), tensor.bytes.size()));
-    drop_pages(tensor.bytes);
+    if (tensor.mapped) drop_pages(tensor.bytes);
   }
   std::sort(lines.begin(), lines.end());  // how the weights are cut into files does not matter
   for (const std::string& line : lines) summary += line;

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -89,6 +92,23 @@ TEST_F(TrainTest, FrozenTensorsKeepTheirBytesAndTrainedOnesMove) {
     const bool same = std::equal(tensor.bytes.begin(), tensor.bytes.end(), source->bytes.begin(), source->bytes.end());
     EXPECT_EQ(same, tensor.name.find("bias") == std::string::npos) << tensor.name;
   }
+}
+
+TEST_F(TrainTest, FrozenTensorsOfAFileWithAnOddHeaderKeepTheirBytes) {
+  const std::filesystem::path file = options_.model / "model.safetensors";
+  std::string bytes = content(file);
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  bytes.insert(sizeof length + length, 1, ' ');  // the tensors are not aligned any more
+  ++length;
+  std::memcpy(bytes.data(), &length, sizeof length);
+  std::ofstream(file, std::ios::binary) << bytes;
+  train(options_);
+  const Checkpoint before = Checkpoint::open(options_.model);
+  const Checkpoint after = Checkpoint::open(options_.output);
+  const auto embedding = [](const Checkpoint& checkpoint) { return checkpoint.find("word_embeddings.weight")->bytes; };
+  ASSERT_GT(embedding(before).size(), std::size_t{8192});  // several pages
+  EXPECT_TRUE(std::equal(embedding(before).begin(), embedding(before).end(), embedding(after).begin()));
 }
 
 TEST_F(TrainTest, TheSameCommandGivesTheSameFile) {
