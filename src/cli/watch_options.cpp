@@ -43,9 +43,9 @@ void add_watch_options(CLI::App& command, TrainOptions& options) {
       .add_option_function<std::string>(
           names("--wandbwatchlog"),
           [&options](const std::string& what) {
-            static const std::map<std::string, WatchLog> kLogs{
+            static const std::map<std::string, WatchLog> logs{
                 {"gradients", WatchLog::gradients}, {"parameters", WatchLog::parameters}, {"all", WatchLog::all}};
-            options.watch_log = kLogs.at(what);
+            options.watch_log = logs.at(what);
           },
           "Record the distributions of the trained parameters every 100 steps: of their gradients, of their values "
           "(parameters), or all. By default none")

@@ -45,19 +45,19 @@ void keep_filled(std::span<const double> limits, std::span<const std::int64_t> c
 }  // namespace
 
 Histogram make_histogram(std::span<const float> values) {
-  static const std::vector<double> kLimits = bucket_limits();
+  static const std::vector<double> limits = bucket_limits();
   Histogram histogram;
   measure(values, histogram);
   const double width = (histogram.max - histogram.min) / Histogram::kBins;
-  std::vector<std::int64_t> counts(kLimits.size());
+  std::vector<std::int64_t> counts(limits.size());
   for (const float value : values) {
     if (!std::isfinite(value)) continue;
-    const auto bucket = std::upper_bound(kLimits.begin(), kLimits.end(), static_cast<double>(value));
-    ++counts[static_cast<std::size_t>(bucket - kLimits.begin())];
+    const auto bucket = std::upper_bound(limits.begin(), limits.end(), static_cast<double>(value));
+    ++counts[static_cast<std::size_t>(bucket - limits.begin())];
     const auto bin = width > 0 ? static_cast<std::size_t>((value - histogram.min) / width) : 0;
     ++histogram.bins[std::min(bin, Histogram::kBins - 1)];
   }
-  keep_filled(kLimits, counts, histogram);
+  keep_filled(limits, counts, histogram);
   return histogram;
 }
 
