@@ -158,7 +158,7 @@ std::vector<std::string> queries_of(const SearchArguments& arguments) {
 
 void run_search(const SearchArguments& arguments) {
   const auto queries = queries_of(arguments);
-  MappedFile{arguments.corpus};  // a wrong path is told before the model is loaded
+  const MappedFile corpus(arguments.corpus);  // a wrong path is told before the model is loaded
   const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
   if (queries.empty()) {
