@@ -1,5 +1,5 @@
-# Reads Debian's Packages and Translation-en indexes from stdin and writes a BEIR folder: corpus.jsonl, queries.jsonl,
-# qrels/train.tsv, qrels/test.tsv.   usage: debian_packages.pl FOLDER < indexes
+# Reads Debian's Packages and Translation indexes from stdin and writes a BEIR folder: corpus.jsonl, queries.jsonl,
+# qrels/train.tsv, qrels/test.tsv.   usage: debian_packages.pl FOLDER LANGUAGE < indexes
 #
 # A document is a package's long description alone (its _id is the package's name, which the text is not given), a query its
 # one-line description. Packages that say nothing beyond that line are left out. Where several packages share a long
@@ -9,15 +9,16 @@ use strict;
 use warnings;
 
 my $held_out = 1000;
-my ($folder) = @ARGV or die "usage: $0 FOLDER < indexes\n";
+my ($folder, $language) = @ARGV;
+die "usage: $0 FOLDER LANGUAGE < indexes\n" unless defined $language;
 
-# A paragraph of an index: Packages have Package and Description-md5; translations Description-md5 and Description-en, the
-# short line first, then the long description, each line behind a space, " ." between paragraphs.
+# A paragraph of an index: Packages have Package and Description-md5; translations Description-md5 and Description-LANGUAGE,
+# the short line first, then the long description, each line behind a space, " ." between paragraphs.
 my (%md5_of, %lines_of);
 $/ = "";
 while (my $paragraph = <STDIN>) {
   my ($md5) = $paragraph =~ /^Description-md5: (\S+)/m or next;
-  if ($paragraph =~ /^Description-en: (.*)\n((?: .*\n)*)/m) {
+  if ($paragraph =~ /^Description-\Q$language\E: (.*)\n((?: .*\n)*)/m) {
     $lines_of{$md5} //= [$1, $2];
   } elsif ($paragraph =~ /^Package: (\S+)/m) {
     $md5_of{$1} //= $md5;

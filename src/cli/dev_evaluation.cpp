@@ -54,7 +54,7 @@ void add_dev_options(CLI::App& command, DevArguments& arguments) {
   const char* group = "Evaluation after training, where MS MARCO's dev files lie with the data";
   command
       .add_option(names("--dev_corpus_max_size"), arguments.corpus_max_size,
-                  "Search only so many passages of collection.tsv: the first ones, and all that are relevant. -1: all")
+                  "Search only the relevant passages of collection.tsv, and others up to about so many. -1: all")
       ->check(CLI::Range(std::int64_t{-1}, kMost))
       ->type_name("N")
       ->capture_default_str()

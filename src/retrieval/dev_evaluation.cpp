@@ -102,9 +102,9 @@ class Passages {
   bool next(std::string& id, std::string& text) {
     for (std::string_view line; reader_.next(line);) {
       const TsvLine passage = split(line, reader_);
-      const bool needed = needed_.contains(passage.id);
-      if (most_ > 0 && others_ >= most_ - static_cast<std::int64_t>(needed_.size()) && !needed) continue;
-      if (!needed) ++others_;
+      // As the reference counts: a passage joins while there are at most so many.
+      if (most_ > 0 && taken_ > most_ && !needed_.contains(passage.id)) continue;
+      ++taken_;
       id = passage.id;
       text = passage.text;
       return true;
@@ -120,7 +120,7 @@ class Passages {
   LineReader reader_;
   std::unordered_set<std::string, Hash, std::equal_to<>> needed_;
   std::int64_t most_;
-  std::int64_t others_ = 0;
+  std::int64_t taken_ = 0;
 };
 
 std::vector<std::string> search_passages(const Encoder& encoder, Passages& passages, ExactSearch& search) {
