@@ -35,7 +35,10 @@ class PackedWeight {
   virtual ~PackedWeight() = default;
   std::int64_t out() const { return out_; }
   std::int64_t in() const { return in_; }
+  /// Memory of its own.
   virtual std::size_t bytes() const = 0;
+  /// Whether it still reads the matrix that it was packed from.
+  virtual bool reads_source() const { return false; }
 
  protected:
   PackedWeight(std::int64_t out, std::int64_t in) : out_(out), in_(in) {}
@@ -81,9 +84,11 @@ class Backend {
 
   // --- weights ------------------------------------------------------------------------------------------------------
 
-  /// Packs a host matrix [out, in] of f32, f16 or bf16.
+  /// Packs a host matrix [out, in] of f32, f16 or bf16. One of 16 bits may be read where it lies from then on, instead
+  /// of being copied (PackedWeight::reads_source): it must outlive the packed weight.
   virtual std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use) = 0;
-  /// Packs new values (f32, in the backend's memory) over the old ones, after an optimiser step.
+  /// Packs new values (f32, in the backend's memory) over the old ones, after an optimiser step; for what was packed
+  /// from f32.
   virtual void repack(PackedWeight& weight, ConstMatrix values) = 0;
 
   // --- embedding ----------------------------------------------------------------------------------------------------

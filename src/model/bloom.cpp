@@ -121,11 +121,7 @@ void Bloom::load(const Checkpoint& checkpoint) {
           fmt::format("{}: tensor '{}' holds a NaN or an infinity: the file is broken or its training diverged",
                       tensor.file.string(), tensor.name));
     }
-    if (parameter.info.kind == ParameterKind::matrix) {
-      const bool needs_input_gradient = trained_before(parameter);
-      parameter.packed =
-          backend_.pack(host, needs_input_gradient ? WeightUse::forward_and_backward : WeightUse::forward);
-    }
+    if (parameter.info.kind == ParameterKind::matrix) pack_matrix(parameter, host);
     if (parameter.trained()) {
       load_f32(backend_, host, parameter.value);
     } else if (parameter.info.kind == ParameterKind::vector) {
@@ -141,9 +137,21 @@ void Bloom::load(const Checkpoint& checkpoint) {
         backend_.upload(host, parameter.value);
       }
     }
-    if (tensor.mapped)
-      drop_pages(tensor.bytes);  // what is computed with lies elsewhere, but for the embedding's few rows
+    const bool read_again = parameter.packed && parameter.packed->reads_source();
+    // What is computed with lies elsewhere otherwise, but for the embedding's few rows.
+    if (tensor.mapped && !read_again) drop_pages(tensor.bytes);
   }
+}
+
+void Bloom::pack_matrix(Parameter& parameter, ConstMatrix host) {
+  const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
+  if (!parameter.trained() || host.type == DType::f32) {
+    parameter.packed = backend_.pack(host, use);
+    return;
+  }
+  std::vector<float> values(static_cast<std::size_t>(host.size()));  // the optimiser's values are f32
+  convert(host, values.data());
+  parameter.packed = backend_.pack(ConstMatrix(values.data(), host.rows, host.cols), use);
 }
 
 const Parameter& Bloom::parameter(std::string_view name) const {

@@ -73,9 +73,9 @@ struct Activations {
 
 class Bloom {
  public:
-  /// Reads the parameters; frozen matrices are packed from the checkpoint's own type. The backend must outlive the
-  /// model. Throws UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an
-  /// infinity.
+  /// Reads the parameters; frozen matrices are packed from the checkpoint's own type, and those of 16 bits may be read
+  /// where they lie in it for every product, so the checkpoint must outlive the model, as must the backend. Throws
+  /// UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an infinity.
   Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which = {});
 
   const BloomConfig& config() const { return config_; }
@@ -125,6 +125,7 @@ class Bloom {
 
   void lay_out_trained(const TrainedParameters& which);
   void load(const Checkpoint& checkpoint);
+  void pack_matrix(Parameter& parameter, ConstMatrix host);
   /// Whether backward has anything to do for parameters used before this one.
   bool trained_before(const Parameter& parameter) const {
     return first_trained_ < static_cast<std::size_t>(&parameter - parameters_.data());

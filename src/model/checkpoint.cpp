@@ -52,9 +52,8 @@ bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
   return bytes.size() >= kStart.size() && std::memcmp(bytes.data(), kStart.data(), kStart.size()) == 0;
 }
 
-bool is_floating(DType type) {
-  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || type == DType::f64;
-}
+/// The types that backends read.
+bool is_weight_type(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
 }  // namespace
 
@@ -144,9 +143,9 @@ const CheckpointTensor& Checkpoint::require(std::string_view name, std::span<con
     throw UserError(fmt::format("{}: tensor {}: the configuration asks for the shape {}, found {}",
                                 tensor->file.string(), shown(name), shown_shape(shape), shown_shape(tensor->shape)));
   }
-  if (!is_floating(tensor->type)) {
-    throw UserError(fmt::format("{}: tensor {}: expected floating-point numbers, found {}", tensor->file.string(),
-                                shown(name), name_of(tensor->type)));
+  if (!is_weight_type(tensor->type)) {
+    throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, f16 or bf16, found {}",
+                                tensor->file.string(), shown(name), name_of(tensor->type)));
   }
   return *tensor;
 }

@@ -38,7 +38,7 @@ class Checkpoint {
 
   /// Null when there is no such tensor.
   const CheckpointTensor* find(std::string_view name) const;
-  /// Throws UserError when the tensor is missing, has another shape, or is of no floating type.
+  /// Throws UserError when the tensor is missing, has another shape, or is of another type than f32, f16 and bf16.
   const CheckpointTensor& require(std::string_view name, std::span<const std::int64_t> shape) const;
 
   std::span<const CheckpointTensor> tensors() const { return tensors_; }

@@ -121,15 +121,19 @@ TEST(Checkpoint, IndicesThatLieAreRefused) {
 TEST(Checkpoint, RequireNamesWhatIsWrong) {
   const testing::TempFolder folder;
   folder.write("model.safetensors", safetensors_file(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-                                                     R"("i":{"dtype":"I32","shape":[1],"data_offsets":[4,8]}})",
-                                                     floats({1, 2})));
+                                                     R"("i":{"dtype":"I32","shape":[1],"data_offsets":[4,8]},)"
+                                                     R"("d":{"dtype":"F64","shape":[1],"data_offsets":[8,16]}})",
+                                                     floats({1, 2, 3, 4})));
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
   const std::array<std::int64_t, 1> one{1};
   const std::array<std::int64_t, 2> two{1, 2};
   EXPECT_THAT([&] { checkpoint.require("b", one); }, ThrowsMessage<UserError>(HasSubstr("no tensor \"b\"")));
   EXPECT_THAT([&] { checkpoint.require("a", two); },
               ThrowsMessage<UserError>(AllOf(HasSubstr("[1, 2]"), HasSubstr("found [1]"))));
-  EXPECT_THAT([&] { checkpoint.require("i", one); }, ThrowsMessage<UserError>(HasSubstr("floating-point")));
+  for (const auto& [name, found] : {std::pair{"i", "found i32"}, std::pair{"d", "found f64"}}) {
+    EXPECT_THAT([&] { checkpoint.require(name, one); },
+                ThrowsMessage<UserError>(AllOf(HasSubstr("f32, f16 or bf16"), HasSubstr(found))));
+  }
 }
 
 TEST(Checkpoint, AWholeTinyModelIsRead) {

@@ -8,89 +8,88 @@
 namespace sgpt::cpu {
 namespace {
 
-/// Wᵀ [in,out] for x Wᵀ, and where asked for W [out,in] for dy W.
-class CpuWeight final : public PackedWeight {
+StridedMatrix strided(ConstMatrix m, bool transpose = false) {
+  if (transpose) return {m.data, m.cols, m.rows, 1, m.cols, m.type};
+  return {m.data, m.rows, m.cols, m.cols, 1, m.type};
+}
+
+/// The right sides that a weight W is: Wᵀ [in,out] for x Wᵀ, and W [out,in] for dy W.
+class CpuWeight : public PackedWeight {
  public:
-  CpuWeight(const Products& products, std::int64_t out, std::int64_t in, WeightUse use)
-      : PackedWeight(out, in), forward_(products.kernel(in, out), in, out) {
+  virtual const RightSide& forward() const = 0;
+  virtual const RightSide& backward() const = 0;
+
+ protected:
+  using PackedWeight::PackedWeight;
+};
+
+/// Packed in memory of its own, once for each direction that is asked for.
+class ResidentWeight final : public CpuWeight {
+ public:
+  ResidentWeight(const Products& products, std::int64_t out, std::int64_t in, WeightUse use)
+      : CpuWeight(out, in), forward_(products.kernel(in, out), in, out) {
     if (use == WeightUse::forward_and_backward) {
       backward_ = std::make_unique<PackedMatrix>(products.kernel(out, in), out, in);
     }
   }
-  std::size_t bytes() const override { return forward_.bytes() + (backward_ ? backward_->bytes() : 0); }
-  const PackedMatrix& forward() const { return forward_; }
-  const PackedMatrix& backward() const {
+  const RightSide& forward() const override { return forward_; }
+  const RightSide& backward() const override {
     assert(backward_ && "packed with WeightUse::forward");
     return *backward_;
   }
+  std::size_t bytes() const override { return forward_.bytes() + (backward_ ? backward_->bytes() : 0); }
 
   void fill(ConstMatrix weight, WorkspacePool& workspaces) {
     const std::int64_t forward_chunks = forward_.chunks();
     parallel_workers(forward_chunks + (backward_ ? backward_->chunks() : 0), [&] {
       return [&, workspace = workspaces.take()](std::int64_t i) {
         if (i < forward_chunks) {
-          pack_rows(weight, i, *workspace);
+          forward_.fill(i, strided(weight, true), *workspace);
         } else {
-          pack_columns(weight, i - forward_chunks, *workspace);
+          backward_->fill(i - forward_chunks, strided(weight), *workspace);
         }
       };
     });
   }
 
  private:
-  /// A chunk of forward: rows of W, which are columns of Wᵀ.
-  void pack_rows(ConstMatrix weight, std::int64_t chunk, Workspace& workspace) {
-    const std::int64_t count = forward_.chunk_cols(chunk);
-    const ConstMatrix rows = weight.slice(forward_.chunk_first(chunk), count);
-    const float* data = nullptr;
-    if (weight.type == DType::f32) {
-      data = rows.f32();
-    } else {
-      float* converted = workspace.floats(kConvertSlot, rows.size());
-      convert_to_floats(rows.data, rows.type, rows.size(), converted);
-      data = converted;
-    }
-    forward_.pack_chunk(chunk, {data, in(), count, 1, in()}, workspace);
-  }
-
-  /// A chunk of backward: columns of W.
-  void pack_columns(ConstMatrix weight, std::int64_t chunk, Workspace& workspace) {
-    const std::int64_t first = backward_->chunk_first(chunk), count = backward_->chunk_cols(chunk);
-    if (weight.type == DType::f32) {
-      backward_->pack_chunk(chunk, {weight.f32() + first, out(), count, in(), 1}, workspace);
-      return;
-    }
-    float* converted = workspace.floats(kConvertSlot, out() * count);
-    const auto size = static_cast<std::int64_t>(size_of(weight.type));
-    for (std::int64_t o = 0; o < out(); ++o) {
-      const auto* from = static_cast<const std::byte*>(weight.data) + (o * in() + first) * size;
-      convert_to_floats(from, weight.type, count, converted + o * count);
-    }
-    backward_->pack_chunk(chunk, {converted, out(), count, count, 1}, workspace);
-  }
-
   PackedMatrix forward_;
   std::unique_ptr<PackedMatrix> backward_;
 };
 
-const CpuWeight& cpu_weight(const PackedWeight& weight) { return dynamic_cast<const CpuWeight&>(weight); }
+/// A 16-bit matrix that stays where it lies: both directions read the same bytes.
+class StreamedWeight final : public CpuWeight {
+ public:
+  StreamedWeight(const TileKernel& kernel, ConstMatrix weight)
+      : CpuWeight(weight.rows, weight.cols),
+        forward_(kernel, strided(weight, true)),
+        backward_(kernel, strided(weight)) {}
+  const RightSide& forward() const override { return forward_; }
+  const RightSide& backward() const override { return backward_; }
+  std::size_t bytes() const override { return 0; }
+  bool reads_source() const override { return true; }
 
-StridedMatrix strided(ConstMatrix m, bool transpose = false) {
-  if (transpose) return {m.f32(), m.cols, m.rows, 1, m.cols};
-  return {m.f32(), m.rows, m.cols, m.cols, 1};
-}
+ private:
+  StreamedMatrix forward_;
+  StreamedMatrix backward_;
+};
+
+const CpuWeight& cpu_weight(const PackedWeight& weight) { return dynamic_cast<const CpuWeight&>(weight); }
 
 }  // namespace
 
 std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUse use) {
-  auto packed = std::make_unique<CpuWeight>(products_, host_weight.rows, host_weight.cols, use);
+  if (host_weight.type != DType::f32) {
+    return std::make_unique<StreamedWeight>(products_.streaming_kernel(), host_weight);
+  }
+  auto packed = std::make_unique<ResidentWeight>(products_, host_weight.rows, host_weight.cols, use);
   packed->fill(host_weight, workspaces_);
   return packed;
 }
 
 void CpuBackend::repack(PackedWeight& weight, ConstMatrix values) {
   assert(values.rows == weight.out() && values.cols == weight.in());
-  dynamic_cast<CpuWeight&>(weight).fill(values, workspaces_);
+  dynamic_cast<ResidentWeight&>(weight).fill(values, workspaces_);
 }
 
 void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,

@@ -52,18 +52,19 @@ class OneDnnTiles final : public TileKernel {
 
   void pack(const StridedMatrix& right, std::int64_t inner, void* packed, Workspace& workspace) const override {
     const ThreadScope one_thread(1);
-    StridedMatrix source = right;
+    StridedMatrix source = as_floats(right, workspace);
     if (right.rows < inner) {
       float* copy = workspace.floats(kCopySlot, inner * right.cols);
       for (std::int64_t k = 0; k < inner; ++k) {
         for (std::int64_t j = 0; j < right.cols; ++j) {
-          copy[k * right.cols + j] = k < right.rows ? right.data[k * right.row_stride + j * right.col_stride] : 0.0f;
+          copy[k * right.cols + j] =
+              k < right.rows ? source.f32()[k * source.row_stride + j * source.col_stride] : 0.0f;
         }
       }
       source = {copy, inner, right.cols, right.cols, 1};
     }
     dnnl::memory from({{inner, right.cols}, kFloat, dnnl::memory::dims{source.row_stride, source.col_stride}}, engine_,
-                      const_cast<float*>(source.data));
+                      const_cast<void*>(source.data));
     dnnl::memory to(layout(inner, right.cols).right, engine_, packed);
     dnnl::stream stream(engine_);
     dnnl::reorder(from, to).execute(stream, from, to);

@@ -12,8 +12,6 @@ namespace {
 // Measured with oneDNN 2.6 on AVX-512: tiles of 128 × 256 run at the speed of the whole product.
 constexpr std::int64_t kTileRows = 128;
 constexpr std::int64_t kLeastTileRows = 32;
-constexpr std::int64_t kChunkCols = 256;
-constexpr std::size_t kAlignment = 64;
 // Inner sizes that follow the batch (weight gradients: T tokens) are cut into blocks of one size, the last one filled
 // up with zeros to a multiple, so that the kernel meets few shapes.
 constexpr std::int64_t kInnerBlock = 512;
@@ -29,7 +27,7 @@ void copy_square_wise(const StridedMatrix& src, float* dst, std::int64_t stride)
     for (std::int64_t j0 = 0; j0 < src.cols; j0 += kSide) {
       for (std::int64_t i = i0; i < std::min(src.rows, i0 + kSide); ++i) {
         for (std::int64_t j = j0; j < std::min(src.cols, j0 + kSide); ++j) {
-          dst[i * stride + j] = src.data[i * src.row_stride + j * src.col_stride];
+          dst[i * stride + j] = src.f32()[i * src.row_stride + j * src.col_stride];
         }
       }
     }
@@ -40,7 +38,7 @@ void copy_square_wise(const StridedMatrix& src, float* dst, std::int64_t stride)
 /// kernel's quantum. Copies as little as it can: nothing, or the last few rows, or everything.
 class LeftSide {
  public:
-  LeftSide(const StridedMatrix& left, const PackedMatrix& right, std::int64_t tile_rows)
+  LeftSide(const StridedMatrix& left, const RightSide& right, std::int64_t tile_rows)
       : left_(left), rows_(rounded_up(left.rows, right.kernel().row_quantum())) {
     dense_ =
         left.col_stride == 1 && left.row_stride == left.cols && right.blocks() == 1 && right.block_rows(0) == left.cols;
@@ -50,7 +48,7 @@ class LeftSide {
       if (count == 0) return;
       copy_ = Buffer(host_memory(), static_cast<std::size_t>(count * left.cols) * sizeof(float));
       const std::int64_t present = left.rows - copied_from_;
-      std::memcpy(floats(), left.data + copied_from_ * left.cols,
+      std::memcpy(floats(), left.f32() + copied_from_ * left.cols,
                   static_cast<std::size_t>(present * left.cols) * sizeof(float));
       std::fill(floats() + present * left.cols, floats() + count * left.cols, 0.0f);
       return;
@@ -67,7 +65,7 @@ class LeftSide {
   /// Rows from `row` on of a block of columns that begins at `first` and has `inner` columns.
   const float* block(std::int64_t row, std::int64_t first, std::int64_t inner) const {
     if (!dense_) return floats() + rows_ * first + row * inner;
-    return row < copied_from_ ? left_.data + row * inner : floats() + (row - copied_from_) * inner;
+    return row < copied_from_ ? left_.f32() + row * inner : floats() + (row - copied_from_) * inner;
   }
 
  private:
@@ -78,8 +76,7 @@ class LeftSide {
     const std::int64_t rows = std::max<std::int64_t>(0, std::min(end, left_.rows) - begin);
     const std::int64_t cols = std::min(inner, left_.cols - first);
     if (rows < end - begin || cols < inner) std::fill(out, out + (end - begin) * inner, 0.0f);
-    const float* from = left_.data + begin * left_.row_stride + first * left_.col_stride;
-    copy_square_wise({from, rows, cols, left_.row_stride, left_.col_stride}, out, inner);
+    copy_square_wise(left_.part(begin, rows, first, cols), out, inner);
   }
 
   StridedMatrix left_;
@@ -89,61 +86,26 @@ class LeftSide {
   Buffer copy_;
 };
 
+/// Enough that threads which come free find something to do.
+std::int64_t enough_tasks() { return 3 * std::int64_t{omp_get_max_threads()}; }
+
 /// Smaller tiles when there would be too few for the threads; a row's bits do not depend on it.
 std::int64_t rows_of_tiles(std::int64_t rows, std::int64_t chunks) {
   std::int64_t tile = kTileRows;
-  while (tile > kLeastTileRows && (rows + tile - 1) / tile * chunks < 3 * omp_get_max_threads()) tile /= 2;
+  while (tile > kLeastTileRows && (rows + tile - 1) / tile * chunks < enough_tasks()) tile /= 2;
   return tile;
 }
 
+/// Tiles below each other that one thread computes with a chunk: one, or, where packing a chunk costs, as many as leave
+/// enough tasks.
+std::int64_t tiles_of_task(std::int64_t tiles, const RightSide& right) {
+  if (right.resident()) return 1;
+  const std::int64_t groups =
+      std::clamp<std::int64_t>((enough_tasks() + right.chunks() - 1) / right.chunks(), 1, tiles);
+  return (tiles + groups - 1) / groups;
+}
+
 }  // namespace
-
-PackedMatrix::PackedMatrix(const TileKernel& kernel, std::int64_t inner, std::int64_t cols, std::int64_t inner_block)
-    : kernel_(&kernel),
-      inner_(inner),
-      cols_(cols),
-      inner_block_(inner_block > 0 ? inner_block : inner),
-      blocked_(inner_block > 0) {
-  std::size_t bytes = 0;
-  for (std::int64_t first = 0; first < cols; first += kChunkCols) {
-    chunks_.push_back(bytes);
-    const std::int64_t wide = std::min(kChunkCols, cols - first);
-    for (std::int64_t block = 0; block < blocks(); ++block) {
-      bytes += (kernel.packed_bytes(block_rows(block), wide) + kAlignment - 1) / kAlignment * kAlignment;
-    }
-  }
-  data_ = Buffer(host_memory(), bytes);
-}
-
-std::int64_t PackedMatrix::chunk_first(std::int64_t chunk) const { return chunk * kChunkCols; }
-
-std::int64_t PackedMatrix::chunk_cols(std::int64_t chunk) const {
-  return std::min(kChunkCols, cols_ - chunk * kChunkCols);
-}
-
-std::int64_t PackedMatrix::block_rows(std::int64_t block) const {
-  if (!blocked_) return inner_;
-  return std::min(inner_block_, rounded_up(inner_ - block_first(block), kInnerMultiple));
-}
-
-void* PackedMatrix::data(std::int64_t chunk, std::int64_t block) const {
-  std::size_t offset = chunks_[static_cast<std::size_t>(chunk)];
-  if (block > 0) {
-    // All blocks before the last have the same size.
-    const std::size_t whole = kernel_->packed_bytes(block_rows(0), chunk_cols(chunk));
-    offset += static_cast<std::size_t>(block) * ((whole + kAlignment - 1) / kAlignment * kAlignment);
-  }
-  return static_cast<std::byte*>(data_.data()) + offset;
-}
-
-void PackedMatrix::pack_chunk(std::int64_t chunk, const StridedMatrix& columns, Workspace& workspace) {
-  for (std::int64_t block = 0; block < blocks(); ++block) {
-    const std::int64_t first = block_first(block), rows = std::min(block_rows(block), inner_ - first);
-    const float* data = columns.data + first * columns.row_stride;
-    kernel_->pack({data, rows, columns.cols, columns.row_stride, columns.col_stride}, block_rows(block),
-                  this->data(chunk, block), workspace);
-  }
-}
 
 Products::Products(Kernel kernel, WorkspacePool& workspaces)
     : workspaces_(workspaces),
@@ -162,15 +124,13 @@ PackedMatrix Products::pack(const StridedMatrix& right) const {
   PackedMatrix packed(chosen, right.rows, right.cols, kInnerBlock);
   parallel_workers(packed.chunks(), [&] {
     return [&packed, &right, workspace = workspaces_.take()](std::int64_t chunk) {
-      const float* data = right.data + packed.chunk_first(chunk) * right.col_stride;
-      packed.pack_chunk(chunk, {data, right.rows, packed.chunk_cols(chunk), right.row_stride, right.col_stride},
-                        *workspace);
+      packed.fill(chunk, right, *workspace);
     };
   });
   return packed;
 }
 
-void Products::multiply(const StridedMatrix& left, const PackedMatrix& right,
+void Products::multiply(const StridedMatrix& left, const RightSide& right,
                         const std::function<void(const Tile&)>& finish) const {
   assert(left.cols == right.inner());
   if (left.rows == 0 || right.cols() == 0) return;
@@ -178,21 +138,32 @@ void Products::multiply(const StridedMatrix& left, const PackedMatrix& right,
   const std::int64_t tile_rows = rows_of_tiles(left.rows, right.chunks());
   const LeftSide rows(left, right, tile_rows);
 
-  const auto compute = [&](std::int64_t task, Workspace& workspace) {
-    const std::int64_t row = task / right.chunks() * tile_rows, chunk = task % right.chunks();
+  const std::int64_t tiles = (left.rows + tile_rows - 1) / tile_rows;
+  const std::int64_t group = tiles_of_task(tiles, right);
+
+  const auto compute_tile = [&](std::int64_t tile_number, std::int64_t chunk, const std::byte* packed,
+                                Workspace& workspace) {
+    const std::int64_t row = tile_number * tile_rows;
     const std::int64_t count = std::min(tile_rows, left.rows - row), cols = right.chunk_cols(chunk);
     const std::int64_t computed = rounded_up(count, kernel.row_quantum()), stride = kernel.tile_stride(cols);
     float* sum = workspace.floats(kSumSlot, kTileRows * stride);
     for (std::int64_t block = 0; block < right.blocks(); ++block) {
       const std::int64_t inner = right.block_rows(block);
       float* tile = block == 0 ? sum : workspace.floats(kTileSlot, kTileRows * stride);
-      kernel.multiply(rows.block(row, right.block_first(block), inner), computed, inner, cols, right.data(chunk, block),
-                      tile, workspace);
+      kernel.multiply(rows.block(row, right.block_first(block), inner), computed, inner, cols,
+                      packed + right.block_offset(chunk, block), tile, workspace);
       for (std::int64_t i = 0; block > 0 && i < count * stride; ++i) sum[i] += tile[i];
     }
     finish({row, right.chunk_first(chunk), count, cols, sum, stride});
   };
-  parallel_workers((left.rows + tile_rows - 1) / tile_rows * right.chunks(), [&] {
+  const auto compute = [&](std::int64_t task, Workspace& workspace) {
+    const std::int64_t first = task / right.chunks() * group, chunk = task % right.chunks();
+    const std::byte* packed = right.chunk(chunk, workspace);
+    for (std::int64_t tile = first; tile < std::min(tiles, first + group); ++tile) {
+      compute_tile(tile, chunk, packed, workspace);
+    }
+  };
+  parallel_workers((tiles + group - 1) / group * right.chunks(), [&] {
     return [&compute, workspace = workspaces_.take()](std::int64_t task) { compute(task, *workspace); };
   });
 }

@@ -115,5 +115,17 @@ void combine(float a, const float* x, float b, const float* z, std::int64_t n, f
   HWY_DYNAMIC_DISPATCH(combine_n)(a, x, b, z, n, y);
 }
 
+StridedMatrix as_floats(const StridedMatrix& m, Workspace& workspace) {
+  if (m.type == DType::f32) return m;
+  float* floats = workspace.floats(kConvertSlot, m.rows * m.cols);
+  const bool transposed = m.row_stride == 1;  // its columns lie dense
+  const std::int64_t lines = transposed ? m.cols : m.rows, length = transposed ? m.rows : m.cols;
+  for (std::int64_t i = 0; i < lines; ++i) {
+    convert_to_floats(transposed ? m.at(0, i) : m.at(i, 0), m.type, length, floats + i * length);
+  }
+  if (transposed) return {floats, m.rows, m.cols, 1, length};
+  return {floats, m.rows, m.cols, length, 1};
+}
+
 }  // namespace sgpt::cpu
 #endif

@@ -8,6 +8,8 @@
 #define HWY_TARGET_INCLUDE "backend/cpu/simd_tiles.cpp"
 #include <hwy/foreach_target.h>
 
+#include <algorithm>
+
 #include "backend/cpu/micro_kernel-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,24 +20,25 @@ constexpr std::int64_t kInnerBlock = 256;
 
 std::int64_t tile_width() { return panel_width(); }
 
-/// Blocks of k one after the other, panels within each.
-void pack_tile(const StridedMatrix& right, std::int64_t inner, float* packed) {
-  for (std::int64_t k = 0; k < inner; k += kInnerBlock) {
-    const std::int64_t block = HWY_MIN(kInnerBlock, inner - k), present = HWY_MAX(0, HWY_MIN(block, right.rows - k));
-    float* panels = packed + k * round_up(right.cols, panel_width());
-    if (present < block)
-      std::memset(panels, 0, static_cast<std::size_t>(panels_size(block, right.cols)) * sizeof(float));
-    if (present == block) {
-      pack_panels(right.data + k * right.row_stride, right.row_stride, right.col_stride, block, right.cols, panels);
-      continue;
-    }
-    for (std::int64_t j = 0; j < right.cols; ++j) {
-      float* panel = panels + j / panel_width() * panel_width() * block + j % panel_width();
-      for (std::int64_t i = 0; i < present; ++i) {
-        panel[i * panel_width()] = right.data[(k + i) * right.row_stride + j * right.col_stride];
-      }
+std::int64_t inner_block() { return kInnerBlock; }
+
+template <class T>
+void pack_block_of(const T* data, const StridedMatrix& right, std::int64_t block, float* panels) {
+  const std::int64_t present = right.rows;
+  if (present == block) return pack_panels(data, right.row_stride, right.col_stride, block, right.cols, panels);
+  std::memset(panels, 0, static_cast<std::size_t>(panels_size(block, right.cols)) * sizeof(float));
+  for (std::int64_t j = 0; j < right.cols; ++j) {
+    float* panel = panels + j / panel_width() * panel_width() * block + j % panel_width();
+    for (std::int64_t i = 0; i < present; ++i) {
+      panel[i * panel_width()] = to_float(data[i * right.row_stride + j * right.col_stride]);
     }
   }
+}
+
+/// One block of k: panels side by side. The rows of `right` [<= block, cols] of f32 or bf16 may be fewer; zeros follow.
+void pack_block(const StridedMatrix& right, std::int64_t block, float* panels) {
+  if (right.type == DType::bf16) return pack_block_of(static_cast<const Bf16*>(right.data), right, block, panels);
+  pack_block_of(right.f32(), right, block, panels);
 }
 
 void multiply_tile(const float* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const float* packed,
@@ -53,7 +56,8 @@ HWY_AFTER_NAMESPACE();
 namespace sgpt::cpu {
 
 HWY_EXPORT(tile_width);
-HWY_EXPORT(pack_tile);
+HWY_EXPORT(inner_block);
+HWY_EXPORT(pack_block);
 HWY_EXPORT(multiply_tile);
 
 namespace {
@@ -64,8 +68,15 @@ class SimdTiles final : public TileKernel {
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
     return static_cast<std::size_t>(inner * tile_stride(cols)) * sizeof(float);
   }
-  void pack(const StridedMatrix& right, std::int64_t inner, void* packed, Workspace&) const override {
-    HWY_DYNAMIC_DISPATCH(pack_tile)(right, inner, static_cast<float*>(packed));
+  /// Blocks of k one after the other. Halves are converted block by block, so that the floats are still in the cache.
+  void pack(const StridedMatrix& right, std::int64_t inner, void* packed, Workspace& workspace) const override {
+    const std::int64_t most = HWY_DYNAMIC_DISPATCH(inner_block)();
+    for (std::int64_t k = 0; k < inner; k += most) {
+      const std::int64_t block = std::min(most, inner - k);
+      const StridedMatrix part = right.part(k, std::clamp<std::int64_t>(right.rows - k, 0, block), 0, right.cols);
+      const StridedMatrix source = part.type == DType::f16 ? as_floats(part, workspace) : part;
+      HWY_DYNAMIC_DISPATCH(pack_block)(source, block, static_cast<float*>(packed) + k * tile_stride(right.cols));
+    }
   }
   std::int64_t row_quantum() const override { return 1; }
   std::int64_t tile_stride(std::int64_t cols) const override {

@@ -7,16 +7,29 @@
 #include <memory>
 
 #include "backend/cpu/workspace.h"
+#include "tensor/dtype.h"
 
 namespace sgpt::cpu {
 
-/// An f32 matrix with any strides; element (i, j) lies at data[i * row_stride + j * col_stride].
+/// A matrix of f32, f16 or bf16 with any strides, one of them being 1; element (i, j) lies at data[i * row_stride +
+/// j * col_stride].
 struct StridedMatrix {
-  const float* data = nullptr;
+  const void* data = nullptr;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::int64_t row_stride = 0;
   std::int64_t col_stride = 1;
+  DType type = DType::f32;
+
+  const float* f32() const { return static_cast<const float*>(data); }
+  const void* at(std::int64_t row, std::int64_t col) const {
+    return static_cast<const std::byte*>(data) +
+           (row * row_stride + col * col_stride) * static_cast<std::int64_t>(size_of(type));
+  }
+  /// Rows and columns from `row` and `col` on.
+  StridedMatrix part(std::int64_t row, std::int64_t count, std::int64_t col, std::int64_t wide) const {
+    return {at(row, col), count, wide, row_stride, col_stride, type};
+  }
 };
 
 /// Thread-safe; what a call computes depends on its arguments alone, and a row of the result only on that row of the
@@ -46,6 +59,9 @@ std::unique_ptr<TileKernel> make_onednn_tiles();
 std::unique_ptr<TileKernel> make_simd_tiles();
 
 /// The slots of a Workspace that products use.
-enum ProductSlot : std::size_t { kTileSlot, kSumSlot, kCopySlot, kConvertSlot, kLibrarySlot };
+enum ProductSlot : std::size_t { kTileSlot, kSumSlot, kCopySlot, kConvertSlot, kLibrarySlot, kChunkSlot };
+
+/// `m` as floats: itself, or a copy in kConvertSlot.
+StridedMatrix as_floats(const StridedMatrix& m, Workspace& workspace);
 
 }  // namespace sgpt::cpu
