@@ -1,12 +1,15 @@
-// Blocks of queries times blocks of documents as matrix products, and a heap of the best hits for each query. Every
-// product has the same shape, incomplete blocks being filled up with zeros: the sums of a score are then always taken
-// in the same order.
+// The queries are packed once, as the weights of a product, and documents stream past them. Threads take pieces of a
+// block of documents one by one (normalise, multiply), then groups of queries: a scan of the group's scores offers the
+// few that are good enough to the heap of their query. The bits of a score depend on nothing but its query and its
+// document: that is the backend's promise for rows, and tests hold it for the number of queries.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
 #include "backend/backend.h"
+#include "backend/cpu/parallel.h"
 #include "base/threads.h"
 #include "sgpt/error.h"
 #include "sgpt/search.h"
@@ -14,10 +17,13 @@
 namespace sgpt {
 namespace {
 
-constexpr std::int64_t kQueryBlock = 32;
-constexpr std::int64_t kDocumentBlock = 1024;
-
-std::int64_t round_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
+constexpr std::int64_t kQueryGroup = 16;       // scanned together; products are whole groups wide
+constexpr std::int64_t kQueryBlock = 256;      // packed together
+constexpr std::int64_t kBlocksPerPiece = 4;    // products for which a piece of documents is normalised once
+constexpr std::int64_t kPiece = 512;           // documents of one task; they stay in the cache
+constexpr std::int64_t kMostPieces = 16;       // of a block of documents: threads meet twice a block, so it is large
+constexpr std::int64_t kMostScores = 1 << 22;  // of a block, where the queries are many
+constexpr float kAny = std::numeric_limits<float>::quiet_NaN();  // the bound that no score fails
 
 Buffer floats(Memory& memory, std::int64_t rows, std::int64_t cols) {
   return {memory, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols) * sizeof(float)};
@@ -35,21 +41,20 @@ class BestHits {
     if (needed > heap_.capacity()) heap_.reserve(std::min(std::max(needed, 2 * heap_.capacity()), top_k));
   }
 
-  /// `scores` of the documents from `first` on.
-  void offer(std::span<const float> scores, std::int64_t first, std::size_t top_k) {
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      const Hit hit{first + static_cast<std::int64_t>(i), scores[i]};
-      if (std::isnan(hit.score)) continue;
-      if (heap_.size() == top_k) {
-        if (!better(hit, heap_.front())) continue;
-        std::pop_heap(heap_.begin(), heap_.end(), better);
-        heap_.back() = hit;
-      } else {
-        heap_.push_back(hit);
-      }
-      std::push_heap(heap_.begin(), heap_.end(), better);
+  void offer(const Hit& hit, std::size_t top_k) {
+    if (std::isnan(hit.score)) return;
+    if (heap_.size() == top_k) {
+      if (!better(hit, heap_.front())) return;
+      std::pop_heap(heap_.begin(), heap_.end(), better);
+      heap_.back() = hit;
+    } else {
+      heap_.push_back(hit);
     }
+    std::push_heap(heap_.begin(), heap_.end(), better);
   }
+
+  /// Later documents that do not score above it are no hits.
+  float bound(std::size_t top_k) const { return heap_.size() < top_k ? kAny : heap_.front().score; }
 
   std::vector<Hit> sorted() const {
     std::vector<Hit> hits = heap_;
@@ -61,76 +66,150 @@ class BestHits {
   std::vector<Hit> heap_;
 };
 
+/// Queries whose scores are computed by one product.
+struct QueryBlock {
+  std::unique_ptr<PackedWeight> packed;  // [width, dimension], zeros behind the last query
+  std::int64_t first = 0;
+};
+
 }  // namespace
 
 struct ExactSearch::Impl {
   Impl(const Embeddings& embeddings, const SearchOptions& search_options);
 
-  /// Takes the documents that wait in host_documents into the search.
+  /// Normalises and packs queries.
+  QueryBlock packed_block(const Embeddings& embeddings, std::int64_t first, std::int64_t count);
+  /// The next documents [at most block_documents, dimension], in the machine's own memory.
+  void search(ConstMatrix documents);
+  /// Scores of a piece of them, which begins with document `row` of the block, for some query blocks.
+  void score_piece(ConstMatrix documents, std::int64_t row, std::span<const QueryBlock> with, Buffer& own);
+  /// Offers the scores [count, kQueryGroup] of a group of queries, found in rows of `stride` floats.
+  void offer_group(const float* found, std::int64_t stride, std::int64_t count, std::int64_t first_query);
   void search_waiting();
+
+  /// Scores of a query block [block_documents, width] in the backend's memory.
+  Matrix scores_of(const QueryBlock& block) const {
+    return {static_cast<float*>(scores.data()) + block_documents * block.first, block_documents, block.packed->out()};
+  }
+  /// Whether the backend computes in the machine's own memory, so that nothing need be copied.
+  bool in_host_memory() const { return &backend->memory() == &host_memory(); }
 
   SearchOptions options;
   std::unique_ptr<Backend> backend;
   std::int64_t dimension;
-  std::int64_t padded_queries;
-  Buffer query_memory;
-  Buffer document_memory;
-  Buffer score_memory;
-  Buffer host_documents;
-  Buffer host_scores;
-  Matrix queries;    // [padded_queries, dimension]
-  Matrix documents;  // [kDocumentBlock, dimension]
-  Matrix scores;     // [kQueryBlock, kDocumentBlock]
-  std::vector<BestHits> best;
-  std::int64_t waiting = 0;  // documents in host_documents
-  std::int64_t seen = 0;     // documents before them
+  std::int64_t groups;           // of queries
+  std::int64_t block_documents;  // searched at once
+  Buffer scores;                 // block_documents of all groups
+  Buffer host_scores;            // of one query block, where the backend's memory is another
+  std::vector<QueryBlock> blocks;
+  std::vector<BestHits> best;  // [queries]
+  std::vector<float> bounds;   // [groups, kQueryGroup]
+  std::vector<float> waiting;  // documents that are no whole block yet
+  std::int64_t seen = 0;       // documents searched
 };
 
 ExactSearch::Impl::Impl(const Embeddings& embeddings, const SearchOptions& search_options)
     : options(search_options),
       backend(make_backend(search_options.backend)),
       dimension(embeddings.dimension),
-      padded_queries(round_up(embeddings.rows, kQueryBlock)),
-      query_memory(floats(backend->memory(), padded_queries, dimension)),
-      document_memory(floats(backend->memory(), kDocumentBlock, dimension)),
-      score_memory(floats(backend->memory(), kQueryBlock, kDocumentBlock)),
-      host_documents(floats(host_memory(), kDocumentBlock, dimension)),
-      host_scores(floats(host_memory(), kQueryBlock, kDocumentBlock)),
-      queries(query_memory.data(), padded_queries, dimension),
-      documents(document_memory.data(), kDocumentBlock, dimension),
-      scores(score_memory.data(), kQueryBlock, kDocumentBlock),
-      best(static_cast<std::size_t>(embeddings.rows)) {
+      groups((embeddings.rows + kQueryGroup - 1) / kQueryGroup),
+      best(static_cast<std::size_t>(embeddings.rows)),
+      bounds(static_cast<std::size_t>(groups * kQueryGroup), kAny) {
   const ThreadScope threads(options.threads);
-  backend->zero(queries);
-  if (embeddings.rows == 0) return;
-  const Matrix given = queries.slice(0, embeddings.rows);
-  backend->upload(ConstMatrix(embeddings.values.data(), embeddings.rows, dimension), given);
-  if (options.similarity == Similarity::cosine) backend->normalize_rows(given, given, {});
+  const std::int64_t pieces = kMostScores / (kPiece * kQueryGroup * std::max<std::int64_t>(groups, 1));
+  block_documents = kPiece * std::clamp<std::int64_t>(pieces, 1, kMostPieces);
+  scores = floats(backend->memory(), block_documents, groups * kQueryGroup);
+  if (!in_host_memory()) host_scores = floats(host_memory(), block_documents, kQueryBlock);
+  for (std::int64_t first = 0; first < embeddings.rows; first += kQueryBlock) {
+    blocks.push_back(packed_block(embeddings, first, std::min(kQueryBlock, embeddings.rows - first)));
+  }
+}
+
+QueryBlock ExactSearch::Impl::packed_block(const Embeddings& embeddings, std::int64_t first, std::int64_t count) {
+  const std::int64_t width = (count + kQueryGroup - 1) / kQueryGroup * kQueryGroup;
+  std::vector<float> rows(static_cast<std::size_t>(width * dimension));
+  std::copy_n(embeddings.row(first).data(), count * dimension, rows.begin());
+  if (options.similarity == Similarity::cosine) {
+    const Matrix host(rows.data(), count, dimension);
+    const Buffer memory = floats(backend->memory(), count, dimension);
+    const Matrix queries(memory.data(), count, dimension);
+    backend->upload(host, queries);
+    backend->normalize_rows(queries, queries, {});
+    backend->download(queries, host);
+  }
+  return {backend->pack({rows.data(), width, dimension}, WeightUse::forward), first};
+}
+
+void ExactSearch::Impl::search(ConstMatrix documents) {
+  const std::int64_t count = documents.rows, pieces = (count + kPiece - 1) / kPiece;
+  const auto query_blocks = static_cast<std::int64_t>(blocks.size());
+  const std::int64_t parts = (query_blocks + kBlocksPerPiece - 1) / kBlocksPerPiece;
+  cpu::parallel_workers(pieces * parts, [&] {
+    return [&, own = Buffer()](std::int64_t task) mutable {
+      const std::int64_t row = task / parts * kPiece, first = task % parts * kBlocksPerPiece;
+      const auto with = std::span(blocks).subspan(static_cast<std::size_t>(first));
+      score_piece(documents.slice(row, std::min(kPiece, count - row)), row,
+                  with.first(std::min<std::size_t>(with.size(), kBlocksPerPiece)), own);
+    };
+  });
+  for (BestHits& hits : best) hits.make_room(static_cast<std::size_t>(count), static_cast<std::size_t>(options.top_k));
+  for (const QueryBlock& block : blocks) {
+    const std::int64_t width = block.packed->out();
+    const float* found = scores_of(block).f32();
+    if (!in_host_memory()) {
+      const Matrix host(host_scores.data(), count, width);
+      backend->download(scores_of(block).slice(0, count), host);
+      found = host.f32();
+    }
+    cpu::parallel_tasks(width / kQueryGroup, [&](std::int64_t group) {
+      offer_group(found + group * kQueryGroup, width, count, block.first + group * kQueryGroup);
+    });
+  }
+  seen += count;
+}
+
+void ExactSearch::Impl::score_piece(ConstMatrix documents, std::int64_t row, std::span<const QueryBlock> with,
+                                    Buffer& own) {
+  const ThreadScope one_thread(1);
+  const bool normalizes = options.similarity == Similarity::cosine;
+  if (normalizes || !in_host_memory()) {
+    if (!own.data()) own = floats(backend->memory(), kPiece, dimension);
+    const Matrix copy(own.data(), documents.rows, dimension);
+    if (!in_host_memory()) {
+      backend->upload(documents, copy);
+      documents = copy;
+    }
+    if (normalizes) backend->normalize_rows(documents, copy, {});
+    documents = copy;
+  }
+  for (const QueryBlock& block : with) {
+    backend->linear(documents, *block.packed, {}, scores_of(block).slice(row, documents.rows), Epilogue::none);
+  }
 }
 
 void ExactSearch::Impl::search_waiting() {
-  if (waiting == 0) return;
-  const auto filled = static_cast<std::size_t>(waiting * dimension);
-  auto* rows = static_cast<float*>(host_documents.data());
-  std::fill(rows + filled, rows + kDocumentBlock * dimension, 0.0f);
-  backend->upload(ConstMatrix(host_documents.data(), kDocumentBlock, dimension), documents);
-  if (options.similarity == Similarity::cosine) backend->normalize_rows(documents, documents, {});
-  const auto query_count = static_cast<std::int64_t>(best.size());
+  const auto count = static_cast<std::int64_t>(waiting.size()) / dimension;
+  if (count > 0) search({waiting.data(), count, dimension});
+  waiting.clear();
+}
+
+void ExactSearch::Impl::offer_group(const float* found, std::int64_t stride, std::int64_t count,
+                                    std::int64_t first_query) {
   const auto top_k = static_cast<std::size_t>(options.top_k);
-  for (BestHits& hits : best) hits.make_room(static_cast<std::size_t>(waiting), top_k);
-  const Matrix found(host_scores.data(), kQueryBlock, kDocumentBlock);
-  for (std::int64_t first = 0; first < query_count; first += kQueryBlock) {
-    backend->matmul(queries.slice(first, kQueryBlock), false, documents, true, 1.0f, scores);
-    backend->download(scores, found);
-    const std::int64_t end = std::min(first + kQueryBlock, query_count);
-#pragma omp parallel for schedule(static)
-    for (std::int64_t query = first; query < end; ++query) {
-      const std::span<const float> row(found.f32_row(query - first), static_cast<std::size_t>(waiting));
-      best[static_cast<std::size_t>(query)].offer(row, seen, top_k);
+  const std::int64_t queries = std::min(kQueryGroup, static_cast<std::int64_t>(best.size()) - first_query);
+  float* bound = bounds.data() + first_query;
+  for (std::int64_t document = 0; document < count; ++document) {
+    const float* row = found + document * stride;
+    int candidates = 0;
+    for (std::int64_t q = 0; q < kQueryGroup; ++q) candidates += !(row[q] <= bound[q]);
+    if (candidates == 0) continue;
+    for (std::int64_t q = 0; q < queries; ++q) {
+      if (row[q] <= bound[q]) continue;
+      const auto query = static_cast<std::size_t>(first_query + q);
+      best[query].offer({seen + document, row[q]}, top_k);
+      bound[q] = best[query].bound(top_k);
     }
   }
-  seen += waiting;
-  waiting = 0;
 }
 
 ExactSearch::ExactSearch(const Embeddings& queries, const SearchOptions& options) {
@@ -153,14 +232,17 @@ void ExactSearch::add(std::span<const float> values) {
                                 values.size(), dimension));
   }
   const ThreadScope threads(impl_->options.threads);
-  auto* rows = static_cast<float*>(impl_->host_documents.data());
+  const std::size_t block = static_cast<std::size_t>(impl_->block_documents) * dimension;
+  auto& waiting = impl_->waiting;
   while (!values.empty()) {
-    const auto room = static_cast<std::size_t>(kDocumentBlock - impl_->waiting);
-    const std::size_t count = std::min(values.size() / dimension, room);
-    std::copy_n(values.begin(), count * dimension, rows + impl_->waiting * impl_->dimension);
-    values = values.subspan(count * dimension);
-    impl_->waiting += static_cast<std::int64_t>(count);
-    if (impl_->waiting == kDocumentBlock) impl_->search_waiting();
+    const auto piece = values.first(std::min(values.size(), block - waiting.size()));
+    values = values.subspan(piece.size());
+    if (piece.size() == block) {  // a whole block is searched where it lies
+      impl_->search({piece.data(), impl_->block_documents, impl_->dimension});
+      continue;
+    }
+    waiting.insert(waiting.end(), piece.begin(), piece.end());
+    if (waiting.size() == block) impl_->search_waiting();
   }
 }
 

@@ -40,7 +40,9 @@ AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens)
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     const std::string& content = tokens_[i].content;
     places_.add(content, static_cast<std::uint32_t>(i));
-    lengths_[static_cast<unsigned char>(content.front())].push_back(content.size());
+    const auto first = static_cast<unsigned char>(content.front());
+    begins_[first] = true;
+    lengths_[first].push_back(content.size());
   }
   for (auto& lengths : lengths_) {
     std::sort(lengths.begin(), lengths.end(), std::greater<>());
@@ -51,6 +53,8 @@ AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens)
 bool AddedTokenFinder::for_each_piece(std::string_view text, Visit visit) const {
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size() && !tokens_.empty();) {
+    while (at < text.size() && !begins_[static_cast<unsigned char>(text[at])]) ++at;
+    if (at == text.size()) break;
     const AddedToken* token = longest_at(text, at);
     if (!token) {
       ++at;

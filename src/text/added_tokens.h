@@ -43,6 +43,7 @@ class AddedTokenFinder {
 
   std::vector<AddedToken> tokens_;
   Vocabulary places_;                                  // content → place in tokens_
+  std::array<bool, 256> begins_{};                     // does a token begin with this byte?
   std::array<std::vector<std::size_t>, 256> lengths_;  // by the first byte, descending
 };
 

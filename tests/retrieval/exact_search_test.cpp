@@ -95,6 +95,23 @@ TEST_P(ExactSearchOn, SameBitsWithAnyThreadsAndCompany) {
   }
 }
 
+TEST_P(ExactSearchOn, SameBitsHoweverManyQueries) {
+  // Sizes of models, and numbers of queries around those that are packed together.
+  for (const std::int64_t dimension : {64, 384, 1024, 4096}) {
+    const auto queries = random_embeddings(260, dimension, 9);
+    const auto documents = random_embeddings(40, dimension, 10);
+    const auto expected = exact_search(queries, documents, options(40, Similarity::dot));
+    for (const std::int64_t count : {1, 16, 17, 33, 50, 65, 100, 128, 200, 255, 256, 257}) {
+      const auto end = queries.values.begin() + count * dimension;
+      const auto hits =
+          exact_search({count, dimension, {queries.values.begin(), end}}, documents, options(40, Similarity::dot));
+      for (std::size_t query = 0; query < hits.size(); ++query) {
+        ASSERT_EQ(hits[query], expected[query]) << count << " queries of dimension " << dimension;
+      }
+    }
+  }
+}
+
 TEST_P(ExactSearchOn, EqualScoresGoByIndex) {
   // Documents 0 to 9 are the same; so are 1020 to 1029, which lie in two blocks.
   Embeddings documents{1100, 4, std::vector<float>(1100 * 4, 0.0f)};
