@@ -26,6 +26,8 @@ struct EncoderOptions {
   std::int64_t token_budget = 0;                    ///< tokens computed at once; 0: chosen for speed on this machine
   int threads = 0;                                  ///< 0: all cores
   std::string backend = "cpu";                      ///< "cpu" or "reference"
+  /// A safetensors file whose tensors stand in for the folder's own, such as trained.safetensors of a run's checkpoint.
+  std::filesystem::path trained = {};
 };
 
 /// One embedding a row: float32 [rows, dimension], row-major.

@@ -26,6 +26,8 @@ class Communicator {
 
   /// all = every rank's numbers, one rank after the other; rank r brings counts[r] of them.
   virtual void all_gather(std::span<const float> mine, std::span<const std::int64_t> counts, std::span<float> all) = 0;
+  /// The same, for rank 0 alone; the others' `all` is empty.
+  virtual void gather(std::span<const float> mine, std::span<const std::int64_t> counts, std::span<float> all) = 0;
   /// mine = the sum over ranks of their piece number rank() of `all`; piece r has counts[r] numbers. Summed in the
   /// order of ranks, so that it is the same bits each time.
   virtual void reduce_scatter_sum(std::span<const float> all, std::span<const std::int64_t> counts,

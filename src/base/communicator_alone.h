@@ -17,6 +17,9 @@ class CommunicatorAlone final : public Communicator {
   void all_gather(std::span<const float> mine, std::span<const std::int64_t>, std::span<float> all) override {
     std::copy(mine.begin(), mine.end(), all.begin());
   }
+  void gather(std::span<const float> mine, std::span<const std::int64_t>, std::span<float> all) override {
+    std::copy(mine.begin(), mine.end(), all.begin());
+  }
   void reduce_scatter_sum(std::span<const float> all, std::span<const std::int64_t>, std::span<float> mine) override {
     std::copy(all.begin(), all.end(), mine.begin());
   }

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/model_option.h"
+#include "cli/ranks.h"
 #include "encode/encode_file.h"
 
 namespace sgpt::cli {
@@ -29,17 +30,21 @@ TextFormat format_from(const std::string& name) {
   return TextFormat::automatic;
 }
 
-void run(Options& options) {
-  options.job.format = format_from(options.format);
-  options.job.kind = options.query ? TextKind::query : TextKind::document;
-  const Encoder encoder = Encoder::load(model_folder(options.model), options.encoder);
+void encode(const EncoderTeam& team, EncodeFileJob job) {
   std::int64_t rows = 0;
   {
-    Progress progress("encoding", "texts", count_texts(options.job.input));
-    options.job.on_rows = [&](std::int64_t done) { progress.update(done); };
-    rows = encode_file(encoder, options.job);
+    Progress progress("encoding", "texts", count_texts(job.input));
+    job.on_rows = [&](std::int64_t done) { progress.update(done); };
+    rows = encode_file(team, job);
   }
-  log::info(fmt::format("{}: {} embeddings of {} numbers", options.job.output.string(), rows, encoder.dimension()));
+  log::info(fmt::format("{}: {} embeddings of {} numbers", job.output.string(), rows, team.encoder().dimension()));
+}
+
+void run(Communicator& ranks, Options& options) {
+  options.job.format = format_from(options.format);
+  options.job.kind = options.query ? TextKind::query : TextKind::document;
+  const Encoder encoder = load_encoder(model_folder(options.model, ranks), options.encoder, ranks);
+  with_team(encoder, ranks, [&](const EncoderTeam& team) { encode(team, options.job); });
 }
 
 }  // namespace
@@ -49,7 +54,8 @@ void add_encode(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "encode",
       "Turns texts into embeddings: a NumPy file with one row of float32 a text, in the order of the input.\n"
-      "A run that was stopped continues where it was when the same command is given again.");
+      "A run that was stopped continues where it was when the same command is given again.\n"
+      "Under mpirun all processes share the work.");
   add_model_option(*command, "--model", options->model);
   command
       ->add_option(
@@ -72,7 +78,7 @@ void add_encode(CLI::App& app) {
       ->type_name("NAME")
       ->capture_default_str();
   add_encoder_options(*command, options->encoder);
-  command->callback([options] { run(*options); });
+  command->callback([options] { with_ranks([&](Communicator& ranks) { run(ranks, *options); }); });
 }
 
 }  // namespace sgpt::cli

@@ -19,11 +19,15 @@ int fail(int status, const char* what) {
 
 /// Under mpirun each process would do the same work, and write the same files, but for the commands that share it.
 void refuse_several_processes(CLI::App& app) {
-  for (CLI::App* command : app.get_subcommands([](const CLI::App* sub) { return sub->get_name() != "train"; })) {
+  const auto works_alone = [](const CLI::App* command) {
+    const std::string& name = command->get_name();
+    return name != "train" && name != "encode" && name != "eval";
+  };
+  for (CLI::App* command : app.get_subcommands(works_alone)) {
     command->preparse_callback([command](std::size_t) {
       if (sgpt::started_processes() == 1) return;
       throw sgpt::UserError(
-          fmt::format("sgpt {} runs as one process; mpirun is for sgpt train alone", command->get_name()));
+          fmt::format("sgpt {} runs as one process; mpirun is for sgpt train, encode and eval", command->get_name()));
     });
   }
 }

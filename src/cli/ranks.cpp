@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "cli/command.h"
+#include "cli/model_option.h"
+#include "model/model_folder.h"
 #include "ranks/join_ranks.h"
 #include "sgpt/error.h"
 
@@ -47,6 +49,19 @@ void with_ranks(const std::function<void(Communicator&)>& work) {
 int default_threads(const Communicator& ranks) {
   if (ranks.alone() || std::getenv("OMP_NUM_THREADS")) return 0;
   return threads_a_process(ranks.local_size());
+}
+
+std::filesystem::path model_folder(const std::filesystem::path& model, Communicator& ranks) {
+  if (ranks.first()) model_folder(model);
+  ranks.barrier();
+  return model_folder(model);
+}
+
+Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks) {
+  if (options.threads == 0) options.threads = default_threads(ranks);
+  // Said aloud, brackets need no word about a folder that does not know whether it wants them.
+  if (!ranks.first() && !options.brackets) options.brackets = read_model_folder(folder).brackets.value_or(false);
+  return Encoder::load(folder, options);
 }
 
 }  // namespace sgpt::cli

@@ -279,9 +279,7 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
     if (!signals) signals.emplace();  // until the first step a signal ends the program at once
     return signals->received() != 0;
   };
-  if (ranks.first()) model_folder(options.model);  // downloads it where that is needed, before the others look for it
-  ranks.barrier();
-  options.model = model_folder(options.model);
+  options.model = model_folder(options.model, ranks);
   if (dev.no_training) {
     if (ranks.first()) run_dev_evaluation(options, dev);
     return;

@@ -96,17 +96,17 @@ bool read_chunk(TextSource& source, std::size_t size, std::vector<std::string>& 
 
 }  // namespace
 
-std::int64_t encode_file(const Encoder& encoder, const EncodeFileJob& job) {
+std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job) {
   std::error_code none;
   if (std::filesystem::is_directory(job.output, none)) {
     throw UserError(fmt::format("{}: this is a folder, the output must be a file", job.output.string()));
   }
   TextSource source(job.input, job.format);
   const std::filesystem::path journal = beside(job.output, ".progress");
-  NpyRows rows(beside(job.output, ".partial"), encoder.dimension());
+  NpyRows rows(beside(job.output, ".partial"), team.encoder().dimension());
   const bool journaled = can_continue(job);
   if (journaled) rows.keep_unfinished();
-  const Json description = journaled ? describe(encoder, job) : Json();
+  const Json description = journaled ? describe(team.encoder(), job) : Json();
   rows.truncate(journaled ? rows_to_keep(journal, description, rows.rows()) : 0);
 
   std::string text;
@@ -119,7 +119,7 @@ std::int64_t encode_file(const Encoder& encoder, const EncodeFileJob& job) {
   std::size_t chunk = kFirstChunk;
   while (read_chunk(source, chunk, texts)) {
     const auto start = std::chrono::steady_clock::now();
-    rows.append(encoder.encode(texts, job.kind).values);
+    rows.append(team.encode(texts, job.kind).values);
     if (journaled) {
       rows.flush();
       write_file(journal, Json{{"job", description}, {"rows", rows.rows()}}.dump());

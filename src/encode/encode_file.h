@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <functional>
 
+#include "encode/encoder_team.h"
 #include "encode/text_source.h"
-#include "sgpt/encoder.h"
 
 namespace sgpt {
 
@@ -23,7 +23,7 @@ struct EncodeFileJob {
 /// Writes `output` as a float32 array [texts, dimension]. While it runs, rows lie in OUTPUT.partial and OUTPUT.progress
 /// says what they are; they stay when the run fails, and the next call with the same model, options and input goes on
 /// from there. Returns the number of rows.
-std::int64_t encode_file(const Encoder& encoder, const EncodeFileJob& job);
+std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job);
 
 /// How many texts a regular file holds, counted by its lines (of JSON: about); 0 where it cannot be known.
 std::int64_t count_texts(const std::filesystem::path& input);

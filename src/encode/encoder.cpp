@@ -32,6 +32,12 @@ EncoderOptions settle(EncoderOptions options, const ModelFolder& folder) {
   return options;
 }
 
+Checkpoint open_weights(const ModelFolder& folder, const std::filesystem::path& trained) {
+  Checkpoint weights = Checkpoint::open(folder.transformer);
+  if (!trained.empty()) weights.replace_with(trained);
+  return weights;
+}
+
 }  // namespace
 
 std::unique_ptr<Arena> ArenaPool::take() {
@@ -53,7 +59,7 @@ Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOp
       options(settle(wanted, folder)),
       preparation(Tokenizer::load(folder.tokenizer_file()), folder, {wanted.brackets, wanted.max_seq_length}),
       backend(make_backend(options.backend)),
-      checkpoint(Checkpoint::open(folder.transformer)),
+      checkpoint(open_weights(folder, options.trained)),
       model(*backend, checkpoint, folder.config),
       arenas(backend->memory()) {
   options.brackets = preparation.brackets();

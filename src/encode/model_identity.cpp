@@ -15,13 +15,19 @@ std::string model_identity(const Encoder& encoder) {
   const std::filesystem::path& folder = encoder.parts().folder.transformer;
   std::error_code none;
   std::vector<std::string> files;
+  const auto add = [&](const std::filesystem::directory_entry& entry, const std::string& name) {
+    files.push_back(
+        fmt::format("{}:{}:{}", name, entry.file_size(none), entry.last_write_time(none).time_since_epoch().count()));
+  };
   for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
     const std::string extension = entry.path().extension().string();
     if (extension != ".json" && extension != ".safetensors" && extension != ".bin") continue;
-    files.push_back(fmt::format("{}:{}:{}", entry.path().filename().string(), entry.file_size(none),
-                                entry.last_write_time(none).time_since_epoch().count()));
+    add(entry, entry.path().filename().string());
   }
   std::sort(files.begin(), files.end());
+  if (const auto& trained = encoder.options().trained; !trained.empty()) {
+    add(std::filesystem::directory_entry(trained, none), std::filesystem::weakly_canonical(trained, none).string());
+  }
   return fmt::format("{} {}", std::filesystem::weakly_canonical(folder, none).string(), fmt::join(files, " "));
 }
 

@@ -111,21 +111,40 @@ void Checkpoint::add_file(const fs::path& path) {
   for (CheckpointTensor& tensor : tensors) add_tensor(std::move(tensor));
 }
 
+/// Rare: safetensors files of early writers, whose header has any length.
+void Checkpoint::align(CheckpointTensor& tensor) {
+  if (std::bit_cast<std::uintptr_t>(tensor.bytes.data()) % size_of(tensor.type) == 0) return;
+  copies_.push_back(std::make_unique<std::byte[]>(tensor.bytes.size()));
+  std::copy(tensor.bytes.begin(), tensor.bytes.end(), copies_.back().get());
+  tensor.bytes = {copies_.back().get(), tensor.bytes.size()};
+  tensor.mapped = false;
+}
+
 void Checkpoint::add_tensor(CheckpointTensor tensor) {
   if (tensor.name.starts_with(kPrefix)) tensor.name.erase(0, kPrefix.size());
-  if (std::bit_cast<std::uintptr_t>(tensor.bytes.data()) % size_of(tensor.type) != 0) {
-    // Rare: safetensors files of early writers, whose header has any length.
-    copies_.push_back(std::make_unique<std::byte[]>(tensor.bytes.size()));
-    std::copy(tensor.bytes.begin(), tensor.bytes.end(), copies_.back().get());
-    tensor.bytes = {copies_.back().get(), tensor.bytes.size()};
-    tensor.mapped = false;
-  }
+  align(tensor);
   const auto [known, added] = index_.emplace(tensor.name, tensors_.size());
   if (!added) {
     throw UserError(fmt::format("{}: tensor {} is already in {}", tensor.file.string(), shown(tensor.name),
                                 tensors_[known->second].file.string()));
   }
   tensors_.push_back(std::move(tensor));
+}
+
+void Checkpoint::replace_with(const fs::path& safetensors) {
+  MappedFile file(safetensors);
+  for (CheckpointTensor& tensor : read_safetensors(file.bytes(), safetensors)) {
+    const auto known = index_.find(tensor.name);
+    if (known == index_.end() || tensors_[known->second].shape != tensor.shape) {
+      const std::string found = known == index_.end() ? "none" : shown_shape(tensors_[known->second].shape);
+      throw UserError(fmt::format("{}: tensor {} has the shape {}, but in {} it has {}: they are of different models",
+                                  safetensors.string(), shown(tensor.name), shown_shape(tensor.shape), folder_.string(),
+                                  found));
+    }
+    align(tensor);
+    tensors_[known->second] = std::move(tensor);
+  }
+  files_.push_back(std::move(file));
 }
 
 const CheckpointTensor* Checkpoint::find(std::string_view name) const {

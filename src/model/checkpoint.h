@@ -36,6 +36,10 @@ class Checkpoint {
   /// Maps the weights of a folder. Throws UserError when none are there or a file is broken.
   static Checkpoint open(const std::filesystem::path& folder);
 
+  /// Takes the tensors of a safetensors file in place of the folder's own, as a run's checkpoint has them. Throws
+  /// UserError when the folder lacks one of them, or has it in another shape.
+  void replace_with(const std::filesystem::path& safetensors);
+
   /// Null when there is no such tensor.
   const CheckpointTensor* find(std::string_view name) const;
   /// Throws UserError when the tensor is missing, has another shape, or is of another type than f32, f16 and bf16.
@@ -49,6 +53,7 @@ class Checkpoint {
  private:
   void add_file(const std::filesystem::path& path);
   void add_tensor(CheckpointTensor tensor);
+  void align(CheckpointTensor& tensor);
 
   std::filesystem::path folder_;
   std::vector<MappedFile> files_;

@@ -70,6 +70,12 @@ class MpiCommunicator final : public Communicator {
                    layout.begins.data(), MPI_FLOAT, MPI_COMM_WORLD);
   }
 
+  void gather(std::span<const float> mine, std::span<const std::int64_t> counts, std::span<float> all) override {
+    const Layout layout(counts);
+    MPI_Gatherv(mine.data(), as_int(std::ssize(mine)), MPI_FLOAT, all.data(), layout.counts.data(),
+                layout.begins.data(), MPI_FLOAT, 0, MPI_COMM_WORLD);
+  }
+
   // MPI's own reductions may sum in another order each time; here every rank's part of the own piece is fetched, and
   // they are summed in the order of ranks. The bytes on the wire are the same.
   void reduce_scatter_sum(std::span<const float> all, std::span<const std::int64_t> counts,

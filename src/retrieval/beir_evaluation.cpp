@@ -11,6 +11,7 @@
 #include "base/mapped_file.h"
 #include "base/progress.h"
 #include "retrieval/chunk_pacer.h"
+#include "retrieval/corpus_index.h"
 #include "retrieval/trec_run.h"
 #include "sgpt/error.h"
 #include "sgpt/search.h"
@@ -61,30 +62,56 @@ std::int64_t lines_of(const fs::path& file) {
   return std::count(text.begin(), text.end(), '\n') + (text.empty() || text.ends_with('\n') ? 0 : 1);
 }
 
-/// Embeds the corpus piece by piece and searches each at once; returns the documents' ids.
-std::vector<std::string> search_corpus(const Encoder& encoder, const NamedDataSet& data_set, ExactSearch& search) {
+/// What a search of the corpus gave: documents are numbers in hits, and the places of their ids.
+struct Found {
+  std::vector<std::vector<Hit>> hits;  // of each query
+  std::vector<std::string> ids;
+};
+
+void say_dropped(const NamedDataSet& data_set, const CorpusReader& corpus) {
+  if (corpus.dropped() == 0) return;
+  log::info(fmt::format("{}: {} documents with an empty text were left out", data_set.name, corpus.dropped()));
+}
+
+/// Embeds the corpus piece by piece and searches each at once.
+Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, std::span<const std::string> queries,
+                    std::int64_t top_k) {
+  const EncoderOptions& options = team.encoder().options();
+  ExactSearch search(
+      team.encode_queries(queries),
+      {.top_k = top_k, .similarity = Similarity::cosine, .threads = options.threads, .backend = options.backend});
   const fs::path file = data_set.folder.corpus();
   CorpusReader corpus(file);
   Progress progress(fmt::format("{}: documents", data_set.name), "documents", lines_of(file));
-  std::vector<std::string> ids;
+  Found found;
   std::vector<std::string> contents;
   ChunkPacer chunk;
   for (bool more = true; more;) {
     Document document;
     contents.clear();
     while (contents.size() < chunk.size() && (more = corpus.next(document))) {
-      ids.push_back(std::move(document.id));
+      found.ids.push_back(std::move(document.id));
       contents.push_back(std::move(document.content));
     }
     chunk.begin();
-    search.add(encoder.encode_documents(contents).values);
+    search.add(team.encode_documents(contents).values);
     chunk.end();
     progress.update(corpus.documents() + corpus.dropped());
   }
-  if (corpus.dropped() > 0) {
-    log::info(fmt::format("{}: {} documents with an empty text were left out", data_set.name, corpus.dropped()));
-  }
-  return ids;
+  say_dropped(data_set, corpus);
+  found.hits = search.hits();
+  return found;
+}
+
+/// The same through the cache: a stopped evaluation goes on, and the next search finds the embeddings there.
+Found search_cached(const EncoderTeam& team, const NamedDataSet& data_set, std::span<const std::string> queries,
+                    std::int64_t top_k, const fs::path& cache) {
+  const CorpusIndex index(team, data_set.folder.corpus(), cache);
+  Found found{index.search(queries, top_k), {}};
+  CorpusReader corpus(data_set.folder.corpus());
+  for (Document document; corpus.next(document);) found.ids.push_back(std::move(document.id));
+  say_dropped(data_set, corpus);
+  return found;
 }
 
 /// The hits by id, without the query itself, in trec_eval's order.
@@ -118,9 +145,9 @@ void check_data_set(const NamedDataSet& data_set, const std::string& split) {
   read_judged_queries(data_set.folder.queries(), read_qrels(data_set.folder.qrels(split_of(data_set, split))));
 }
 
-DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data_set, const BeirOptions& options) {
+DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options) {
   const std::string split = split_of(data_set, options.split);
-  const std::string model = model_name(encoder.folder());
+  const std::string model = options.model_name.empty() ? model_name(team.encoder().folder()) : options.model_name;
   const Qrels qrels = read_qrels(data_set.folder.qrels(split));
   const auto queries = read_judged_queries(data_set.folder.queries(), qrels);
   std::unique_ptr<TrecRunWriter> run;  // opened before the long work, so that a wrong path is known at once
@@ -128,17 +155,13 @@ DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data
 
   std::vector<std::string> texts;
   for (const Query& query : queries) texts.push_back(query.text);
-  // One hit more is looked up, since the query itself may be among the documents.
-  ExactSearch search(encoder.encode_queries(texts), {.top_k = options.hits + 1,
-                                                     .similarity = Similarity::cosine,
-                                                     .threads = encoder.options().threads,
-                                                     .backend = encoder.options().backend});
-  const auto ids = search_corpus(encoder, data_set, search);
+  const std::int64_t top_k = options.hits + 1;  // the query itself may be among the documents
+  const Found found = options.cache ? search_cached(team, data_set, texts, top_k, *options.cache)
+                                    : search_stream(team, data_set, texts, top_k);
 
   Evaluator evaluator(qrels, kCutoffs);
-  const auto hits = search.hits();
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    auto ranked = ranking(hits[i], ids, queries[i].id, options.hits);
+    auto ranked = ranking(found.hits[i], found.ids, queries[i].id, options.hits);
     if (run) run->add(queries[i].id, ranked);
     evaluator.add(queries[i].id, std::move(ranked));
   }
@@ -150,8 +173,23 @@ DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data
       result.values.at(metric, c) = rounded(result.values.at(metric, c));
     }
   }
-  log::info(fmt::format("{}: {} queries, {} documents, split {}", data_set.name, queries.size(), ids.size(), split));
+  log::info(
+      fmt::format("{}: {} queries, {} documents, split {}", data_set.name, queries.size(), found.ids.size(), split));
   return result;
+}
+
+std::vector<DataSetResult> evaluate_data_sets(const EncoderTeam& team, const std::vector<NamedDataSet>& data_sets,
+                                              const BeirOptions& options) {
+  if (data_sets.size() == 1) return {evaluate_data_set(team, data_sets.front(), options)};
+  std::vector<DataSetResult> results;
+  for (const NamedDataSet& data_set : data_sets) {
+    BeirOptions own = options;
+    own.run_file = with_name(options.run_file, data_set.name);
+    results.push_back(evaluate_data_set(team, data_set, own));
+  }
+  const std::string& first = results.front().data_set;
+  results.push_back(mean_of(results, first.substr(0, first.rfind('_'))));
+  return results;
 }
 
 DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name) {
@@ -164,6 +202,11 @@ DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::strin
     }
   }
   return mean;
+}
+
+fs::path with_name(const fs::path& file, const std::string& name) {
+  if (file.empty()) return file;
+  return file.parent_path() / fmt::format("{}_{}{}", file.stem().string(), name, file.extension().string());
 }
 
 std::string model_name(const fs::path& model_folder) {

@@ -4,19 +4,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "encode/encoder_team.h"
 #include "retrieval/dataset.h"
 #include "retrieval/results_file.h"
-#include "sgpt/encoder.h"
 
 namespace sgpt {
 
 struct BeirOptions {
-  std::string split;               ///< qrels/SPLIT.tsv; empty: "test", or "dev" for the data set msmarco
-  std::filesystem::path run_file;  ///< where to write the hits; empty: nowhere
-  std::int64_t hits = 1000;        ///< a query, after the query itself was dropped
+  std::string split = {};               ///< qrels/SPLIT.tsv; empty: "test", or "dev" for the data set msmarco
+  std::filesystem::path run_file = {};  ///< where to write the hits; empty: nowhere
+  std::int64_t hits = 1000;             ///< a query, after the query itself was dropped
+  std::string model_name = {};          ///< in results; empty: the model folder's
+  /// Where to keep the documents' embeddings, for the next evaluation or search (an empty path: where CorpusIndex does
+  /// by default). Unset: they are searched as they come, and kept nowhere.
+  std::optional<std::filesystem::path> cache = {};
 };
 
 /// What shall be evaluated together, and under which name.
@@ -35,10 +40,18 @@ void check_data_set(const NamedDataSet& data_set, const std::string& split);
 
 /// Evaluates one data set: only judged queries are run, a hit with the query's own id is dropped. Values are rounded to
 /// five places. Throws UserError on a broken data set.
-DataSetResult evaluate_data_set(const Encoder& encoder, const NamedDataSet& data_set, const BeirOptions& options);
+DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options);
 
-/// The plain mean of the forums' (rounded) values, as published for cqadupstack.
+/// Evaluates all of them; of several, the last result is their mean (as published for cqadupstack: of the rounded
+/// values), and run.trec becomes a file each, run_NAME.trec.
+std::vector<DataSetResult> evaluate_data_sets(const EncoderTeam& team, const std::vector<NamedDataSet>& data_sets,
+                                              const BeirOptions& options);
+
+/// The plain mean of the forums' (rounded) values.
 DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name);
+
+/// DIR/run.trec → DIR/run_NAME.trec; empty stays empty.
+std::filesystem::path with_name(const std::filesystem::path& file, const std::string& name);
 
 /// The name of a model in result files: the last part of its folder's path.
 std::string model_name(const std::filesystem::path& model_folder);

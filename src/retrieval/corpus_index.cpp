@@ -47,8 +47,10 @@ std::string text_of(const nlohmann::json& object, const char* key) {
 
 }  // namespace
 
-CorpusIndex::CorpusIndex(const Encoder& encoder, const std::filesystem::path& corpus_jsonl, std::filesystem::path cache)
-    : encoder_(encoder), corpus_file_(corpus_jsonl), corpus_(corpus_jsonl) {
+CorpusIndex::CorpusIndex(const EncoderTeam& team, const std::filesystem::path& corpus_jsonl,
+                         std::filesystem::path cache)
+    : team_(team), corpus_file_(corpus_jsonl), corpus_(corpus_jsonl) {
+  const Encoder& encoder = team.encoder();
   if (cache.empty()) cache = default_cache(encoder, corpus_jsonl);
   const std::string key = key_of(encoder, corpus_.text());
   std::string reason;
@@ -65,7 +67,7 @@ std::filesystem::path CorpusIndex::default_cache(const Encoder& encoder, const s
 }
 
 void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key) const {
-  CorpusCacheWriter writer(cache, key, encoder_.dimension());
+  CorpusCacheWriter writer(cache, key, team_.encoder().dimension());
   const std::string_view text = corpus_.text();
   const std::int64_t finished = writer.rows();
   if (finished > 0) log::info(fmt::format("{}: {} documents were embedded before", cache.string(), finished));
@@ -85,7 +87,7 @@ void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key
       contents.push_back(std::move(document.content));
     }
     chunk.begin();
-    writer.append(offsets, encoder_.encode_documents(contents).values);
+    writer.append(offsets, team_.encode_documents(contents).values);
     chunk.end();
     progress.update(corpus.documents() + corpus.dropped());
   }
@@ -93,10 +95,10 @@ void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key
 }
 
 std::vector<std::vector<Hit>> CorpusIndex::search(std::span<const std::string> queries, std::int64_t top_k) const {
-  ExactSearch search(encoder_.encode_queries(queries), {.top_k = top_k,
-                                                        .similarity = Similarity::cosine,
-                                                        .threads = encoder_.options().threads,
-                                                        .backend = encoder_.options().backend});
+  const EncoderOptions& options = team_.encoder().options();
+  ExactSearch search(
+      team_.encode_queries(queries),
+      {.top_k = top_k, .similarity = Similarity::cosine, .threads = options.threads, .backend = options.backend});
   for (const CorpusChunk& chunk : cache_->chunks()) search.add(chunk.embeddings);
   return search.hits();
 }

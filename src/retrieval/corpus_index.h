@@ -10,19 +10,19 @@
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "encode/encoder_team.h"
 #include "retrieval/corpus_cache.h"
 #include "retrieval/dataset.h"
-#include "sgpt/encoder.h"
 #include "sgpt/search.h"
 
 namespace sgpt {
 
-/// Const member functions are thread-safe. The encoder must outlive the index.
+/// Const member functions are thread-safe when the team is. What the team is made of must outlive the index.
 class CorpusIndex {
  public:
   /// Takes the embeddings from the cache when they belong to this model, these options and this corpus; otherwise
   /// computes them and writes the cache (an empty path: default_cache()). Throws UserError on a broken corpus.
-  CorpusIndex(const Encoder& encoder, const std::filesystem::path& corpus_jsonl, std::filesystem::path cache = {});
+  CorpusIndex(const EncoderTeam& team, const std::filesystem::path& corpus_jsonl, std::filesystem::path cache = {});
 
   /// CORPUS.MODEL.sgpt-cache, beside the corpus.
   static std::filesystem::path default_cache(const Encoder& encoder, const std::filesystem::path& corpus_jsonl);
@@ -38,7 +38,7 @@ class CorpusIndex {
  private:
   void build(const std::filesystem::path& cache, std::string_view key) const;
 
-  const Encoder& encoder_;
+  EncoderTeam team_;
   std::filesystem::path corpus_file_;
   MappedFile corpus_;
   std::optional<CorpusCache> cache_;

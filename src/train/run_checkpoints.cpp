@@ -93,6 +93,17 @@ Json state_json(const RunPosition& position, const RunFacts& facts, const fs::pa
           {"run", run}};
 }
 
+RunPosition position_of(const Json& state) {
+  const auto number = [](const Json& object, const char* key) { return object.at(key).get<std::int64_t>(); };
+  const Json& order = state.at("order");
+  return {.step = number(state, "step"),
+          .total_steps = number(state, "total_steps"),
+          .epoch = number(state, "epoch"),
+          .step_in_epoch = number(state, "step_in_epoch"),
+          .pass = number(order, "pass"),
+          .seed = order.at("seed").get<std::uint64_t>()};
+}
+
 /// Paths need not be UTF-8; JSON must.
 std::string text_of(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
@@ -156,6 +167,17 @@ bool is_whole(const fs::path& folder) {
   }
 }
 
+fs::path folder_at(const fs::path& folder, std::int64_t step) { return folder / fmt::format("{}{}", kStep, step); }
+
+std::optional<RunCheckpoint> read_or_warn(const fs::path& folder) {
+  try {
+    return RunCheckpoint::read(folder);
+  } catch (const UserError& error) {
+    log::warning(fmt::format("broken checkpoint passed over: {}", error.what()));
+    return std::nullopt;
+  }
+}
+
 /// The N of "step-N".
 std::optional<std::int64_t> step_of(const std::string& name) {
   if (!name.starts_with(kStep)) return std::nullopt;
@@ -169,7 +191,8 @@ std::optional<std::int64_t> step_of(const std::string& name) {
 
 struct RunCheckpoint::Content {
   fs::path folder;
-  std::int64_t step = 0;
+  RunPosition position;
+  fs::path base_model;
   RunFacts facts;
   MappedFile trained;
   MappedFile moments;
@@ -178,7 +201,9 @@ struct RunCheckpoint::Content {
 RunCheckpoint::RunCheckpoint(std::unique_ptr<Content> content) : content_(std::move(content)) {}
 RunCheckpoint::~RunCheckpoint() = default;
 RunCheckpoint::RunCheckpoint(RunCheckpoint&&) noexcept = default;
-std::int64_t RunCheckpoint::step() const { return content_->step; }
+const RunPosition& RunCheckpoint::position() const { return content_->position; }
+const fs::path& RunCheckpoint::base_model() const { return content_->base_model; }
+fs::path RunCheckpoint::trained() const { return content_->folder / kTrained; }
 const RunFacts& RunCheckpoint::facts() const { return content_->facts; }
 const fs::path& RunCheckpoint::folder() const { return content_->folder; }
 
@@ -187,7 +212,8 @@ RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
   content->folder = folder;
   try {
     const Json state = read_state(folder / kState);
-    content->step = state.at("step").get<std::int64_t>();
+    content->position = position_of(state);
+    content->base_model = state.at("base_model").get<std::string>();
     for (const auto& [name, value] : state.at("run").items()) {
       content->facts.emplace_back(name, value.get<std::string>());
     }
@@ -210,7 +236,7 @@ void RunCheckpoint::restore(Bloom& model, Trainer& trainer) const {
     upload_tensor(moments, first_moment_of(name), same_place(model, parameter, state.first_moment), model.backend());
     upload_tensor(moments, second_moment_of(name), same_place(model, parameter, state.second_moment), model.backend());
   }
-  trainer.resume(content_->step);
+  trainer.resume(step());
 }
 
 RunCheckpoints::RunCheckpoints(const fs::path& output, Options options)
@@ -218,12 +244,10 @@ RunCheckpoints::RunCheckpoints(const fs::path& output, Options options)
   folder_ += ".checkpoints";
 }
 
-fs::path RunCheckpoints::folder_at(std::int64_t step) const { return folder_ / fmt::format("{}{}", kStep, step); }
-
-std::vector<std::int64_t> RunCheckpoints::steps() const {
+std::vector<std::int64_t> RunCheckpoints::steps_in(const fs::path& folder) {
   std::vector<std::int64_t> steps;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder_, none)) {
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
     if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
   }
   std::sort(steps.begin(), steps.end());
@@ -232,7 +256,7 @@ std::vector<std::int64_t> RunCheckpoints::steps() const {
 
 void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, const Bloom& model,
                           const Trainer& trainer) {
-  const fs::path target = folder_at(position.step);
+  const fs::path target = folder_at(folder_, position.step);
   if (std::error_code none; fs::exists(target, none)) {
     if (is_whole(target)) return;
     remove_folder(target);
@@ -253,18 +277,22 @@ void RunCheckpoints::remove_old() const {
   std::vector<std::int64_t> all = steps();
   const auto excess = std::max<std::int64_t>(0, std::ssize(all) - options_.total_limit);
   all.resize(static_cast<std::size_t>(excess));
-  for (const std::int64_t step : all) remove_folder(folder_at(step));
+  for (const std::int64_t step : all) remove_folder(folder_at(folder_, step));
+}
+
+std::vector<RunCheckpoint> RunCheckpoints::all(const fs::path& folder) {
+  std::vector<RunCheckpoint> found;
+  for (const std::int64_t step : steps_in(folder)) {
+    if (auto checkpoint = read_or_warn(folder_at(folder, step))) found.push_back(std::move(*checkpoint));
+  }
+  return found;
 }
 
 std::optional<RunCheckpoint> RunCheckpoints::newest() const {
   std::vector<std::int64_t> all = steps();
   std::reverse(all.begin(), all.end());
   for (const std::int64_t step : all) {
-    try {
-      return RunCheckpoint::read(folder_at(step));
-    } catch (const UserError& error) {
-      log::warning(fmt::format("broken checkpoint passed over: {}", error.what()));
-    }
+    if (auto checkpoint = read_or_warn(folder_at(folder_, step))) return checkpoint;
   }
   return std::nullopt;
 }

@@ -33,7 +33,10 @@ class RunCheckpoint {
   ~RunCheckpoint();
   RunCheckpoint(RunCheckpoint&&) noexcept;
 
-  std::int64_t step() const;
+  std::int64_t step() const { return position().step; }
+  const RunPosition& position() const;
+  const std::filesystem::path& base_model() const;  ///< as the run was given it
+  std::filesystem::path trained() const;            ///< trained.safetensors
   const RunFacts& facts() const;
   const std::filesystem::path& folder() const;
 
@@ -62,6 +65,9 @@ class RunCheckpoints {
   /// step stays as it is.
   void save(const RunPosition& position, const RunFacts& facts, const Bloom& model, const Trainer& trainer);
 
+  /// All that are whole, oldest first; broken ones are passed over with a warning. `folder` holds them.
+  static std::vector<RunCheckpoint> all(const std::filesystem::path& folder);
+
   /// The newest that is whole; broken ones are passed over with a warning.
   std::optional<RunCheckpoint> newest() const;
 
@@ -69,8 +75,8 @@ class RunCheckpoints {
   void remove_partial() const;
 
  private:
-  std::vector<std::int64_t> steps() const;  // ascending
-  std::filesystem::path folder_at(std::int64_t step) const;
+  std::vector<std::int64_t> steps() const { return steps_in(folder_); }
+  static std::vector<std::int64_t> steps_in(const std::filesystem::path& folder);  // ascending
   void remove_old() const;
 
   std::filesystem::path folder_;

@@ -12,11 +12,6 @@
 namespace sgpt {
 namespace {
 
-const std::string* value_of(const RunFacts& facts, const std::string& name) {
-  const auto found = std::find_if(facts.begin(), facts.end(), [&](const auto& fact) { return fact.first == name; });
-  return found == facts.end() ? nullptr : &found->second;
-}
-
 std::string in_words(const std::string* value) { return value ? *value : std::string("unknown"); }
 
 std::string difference(const std::string& name, const std::string* there, const std::string* here,
@@ -25,6 +20,11 @@ std::string difference(const std::string& name, const std::string* there, const 
 }
 
 }  // namespace
+
+const std::string* find_fact(const RunFacts& facts, std::string_view name) {
+  const auto found = std::find_if(facts.begin(), facts.end(), [&](const auto& fact) { return fact.first == name; });
+  return found == facts.end() ? nullptr : &found->second;
+}
 
 std::string packed(const RunFacts& facts) {
   std::string bytes;
@@ -102,11 +102,11 @@ std::string fingerprint_text(std::uint64_t fingerprint) { return fmt::format("{:
 
 std::optional<std::string> first_difference(const RunFacts& there, const RunFacts& here, const FactWords& words) {
   for (const auto& [name, value] : here) {
-    const std::string* other = value_of(there, name);
+    const std::string* other = find_fact(there, name);
     if (!other || *other != value) return difference(name, other, &value, words);
   }
   for (const auto& [name, value] : there) {
-    if (!value_of(here, name)) return difference(name, &value, nullptr, words);
+    if (!find_fact(here, name)) return difference(name, &value, nullptr, words);
   }
   return std::nullopt;
 }

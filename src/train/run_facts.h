@@ -18,6 +18,11 @@ namespace sgpt {
 /// Names as people know them ("--lr", "the base model") with their values.
 using RunFacts = std::vector<std::pair<std::string, std::string>>;
 
+inline constexpr std::string_view kBaseModelFact = "the base model's checksum";
+
+/// Null when there is none of that name.
+const std::string* find_fact(const RunFacts& facts, std::string_view name);
+
 /// As bytes, and back: for ranks to compare.
 std::string packed(const RunFacts& facts);
 RunFacts unpacked(std::string_view bytes);

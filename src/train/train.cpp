@@ -348,7 +348,7 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
 
   RunFacts facts = option_facts(options);
   facts.emplace_back("the number of processes", fmt::format("{}", ranks.size()));
-  facts.emplace_back("the base model's checksum", fingerprint_text(model_fingerprint(settings.config, checkpoint)));
+  facts.emplace_back(kBaseModelFact, fingerprint_text(model_fingerprint(settings.config, checkpoint)));
   facts.emplace_back("the training data's checksum", fingerprint_text(data.fingerprint()));
   require_same_facts(facts, ranks);
   Trainer trainer(*backend, model, trainer_options(options, total_steps, ranks), ranks);

@@ -1,4 +1,5 @@
-// Training by several processes under mpirun. (tests/train/ranks_test.cpp compares the numbers more closely.)
+// Several processes under mpirun: training, encoding, evaluating. (tests/train/ranks_test.cpp and
+// tests/encode/encoder_team_test.cpp compare the numbers more closely.)
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -109,13 +110,65 @@ TEST_F(RanksOfProgram, RanksWithOtherOptionsAreRefusedByName) {
   EXPECT_THAT(outcome.err, HasSubstr("--seed is 1 on rank 0, but 2 on rank 1"));
 }
 
+TEST_F(RanksOfProgram, EncodeWritesTheFileOfOneProcess) {
+  const auto words = [&](const char* output) {
+    return std::vector<std::string>{"encode",
+                                    "--model",
+                                    (home_ / "model").string(),
+                                    "--specb",
+                                    "--input",
+                                    (home_ / "data" / "corpus.jsonl").string(),
+                                    "--output",
+                                    (home_ / output).string(),
+                                    "--document"};
+  };
+  ASSERT_EQ(sgpt(words("one.npy")).status, 0);
+  for (const int ranks : {2, 3}) {
+    const Outcome outcome = run_command(under_mpirun(ranks, words("several.npy")));
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(text_of(home_ / "several.npy"), text_of(home_ / "one.npy"));
+    fs::remove(home_ / "several.npy");
+  }
+}
+
+TEST_F(RanksOfProgram, EvalPrintsAndWritesWhatOneProcessDoes) {
+  const auto words = [&](const char* run_file) {
+    return std::vector<std::string>{"eval",
+                                    "--model",
+                                    (home_ / "model").string(),
+                                    "--data_path",
+                                    (home_ / "data").string(),
+                                    "--run_file",
+                                    (home_ / run_file).string()};
+  };
+  const Outcome one = sgpt(words("one.trec"));
+  ASSERT_EQ(one.status, 0) << one.err;
+  const Outcome several = run_command(under_mpirun(2, words("several.trec")));
+  ASSERT_EQ(several.status, 0) << several.err;
+  EXPECT_EQ(several.out, one.out);
+  EXPECT_EQ(text_of(home_ / "several.trec"), text_of(home_ / "one.trec"));
+  const std::string said = "nothing says whether this model was trained with special brackets";
+  EXPECT_THAT(several.err, HasSubstr(said));
+  EXPECT_EQ(several.err.find(said), several.err.rfind(said));  // by rank 0 alone
+}
+
+TEST_F(RanksOfProgram, AMistakeInTheMiddleEndsAllRanksOfEncode) {
+  std::ofstream(home_ / "broken.jsonl") << "{\"text\": \"a\"}\n{\"text\": \"b\"}\n{\n";
+  const Outcome outcome =
+      run_command(under_mpirun(2, {"encode", "--model", (home_ / "model").string(), "--document", "--input",
+                                   (home_ / "broken.jsonl").string(), "--output", (home_ / "out.npy").string()}));
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("broken.jsonl:3"));
+  EXPECT_FALSE(fs::exists(home_ / "out.npy"));
+}
+
 TEST_F(RanksOfProgram, OtherCommandsAreNotDoneSeveralTimes) {
   const Outcome outcome = run_command(
-      under_mpirun(2, {"encode", "--model", (home_ / "model").string(), "--document", "--input",
-                       (home_ / "data" / "corpus.jsonl").string(), "--output", (home_ / "out.npy").string()}));
+      under_mpirun(2, {"search", "--model", (home_ / "model").string(), "--corpus",
+                       (home_ / "data" / "corpus.jsonl").string(), "--cache", (home_ / "cache").string(), "a lamp"}));
   EXPECT_EQ(outcome.status, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("one process"));
-  EXPECT_FALSE(fs::exists(home_ / "out.npy"));
+  EXPECT_THAT(outcome.err, HasSubstr("sgpt search runs as one process"));
+  EXPECT_FALSE(fs::exists(home_ / "cache"));
 }
 
 TEST_F(RanksOfProgram, ARankThatDiesEndsTheRunWhichGoesOnFromItsCheckpoint) {

@@ -8,12 +8,14 @@
 #include <filesystem>
 #include <set>
 
+#include "base/mapped_file.h"
 #include "base/random.h"
 #include "retrieval/beir_evaluation.h"
 #include "retrieval/corpus_index.h"
 #include "retrieval/trec_run.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
+#include "thread_ranks.h"
 #include "tiny_model.h"
 
 namespace sgpt {
@@ -133,6 +135,42 @@ TEST_F(TinyRetrieval, NoRunFileIsLeftByABrokenCorpus) {
   std::set<fs::path> names;
   for (const auto& entry : fs::directory_iterator(folder_.path())) names.insert(entry.path().filename());
   EXPECT_EQ(names, (std::set<fs::path>{"data", "model"}));
+}
+
+TEST_F(TinyRetrieval, EvaluationWithACacheOrOnRanksGivesTheSameAndSearchUsesTheCache) {
+  const auto bytes_of = [](const fs::path& file) {
+    const MappedFile content(file);
+    return std::string(content.text());
+  };
+  BeirOptions options;
+  options.run_file = folder_ / "plain.trec";
+  const Encoder model = encoder(true);
+  const auto expected = results_json(std::vector{evaluate_data_set(model, {"data", {data_}}, options)});
+  const std::string run = bytes_of(options.run_file);
+
+  options.cache = fs::path();
+  options.run_file = folder_ / "cached.trec";
+  EXPECT_EQ(results_json(std::vector{evaluate_data_set(model, {"data", {data_}}, options)}), expected);
+  EXPECT_EQ(bytes_of(options.run_file), run);
+  const fs::path cache = CorpusIndex::default_cache(model, corpus());
+  const auto made = fs::last_write_time(cache);
+  EXPECT_EQ(CorpusIndex(model, corpus()).documents(), kDocuments);
+  EXPECT_EQ(results_json(std::vector{evaluate_data_set(model, {"data", {data_}}, options)}), expected);
+  EXPECT_EQ(fs::last_write_time(cache), made);
+
+  for (const bool cached : {false, true}) {
+    testing::on_ranks(3, [&](Communicator& ranks) {
+      BeirOptions own;
+      own.run_file = folder_ / "ranks.trec";
+      if (cached) own.cache = folder_ / "ranks.sgpt-cache";
+      const Encoder encoder_of_rank = encoder(true);
+      with_team(encoder_of_rank, ranks, [&](const EncoderTeam& team) {
+        EXPECT_EQ(results_json(std::vector{evaluate_data_set(team, {"data", {data_}}, own)}), expected);
+      });
+    });
+    EXPECT_EQ(bytes_of(folder_ / "ranks.trec"), run);
+  }
+  EXPECT_EQ(bytes_of(folder_ / "ranks.sgpt-cache"), bytes_of(cache));
 }
 
 TEST_F(TinyRetrieval, SearchFindsTheDocument) {

@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <memory>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/communicator.h"
+#include "base/threads.h"
 #include "encode/text_preparation.h"
 #include "fixtures.h"
 #include "model/safetensors.h"
+#include "thread_ranks.h"
 #include "train/trainer.h"
 
 namespace sgpt {
@@ -49,7 +53,7 @@ struct Chunks {
 /// A model with its trainer, as the case describes them.
 class Training {
  public:
-  Training(const Case& fixture, std::string_view backend, Chunks chunks)
+  Training(const Case& fixture, std::string_view backend, Chunks chunks, Communicator& ranks = this_process_alone())
       : folder_(read_model_folder(fixture.folder)),
         backend_(make_backend(backend)),
         checkpoint_(Checkpoint::open(folder_.transformer)),
@@ -57,7 +61,7 @@ class Training {
                      {.brackets = true, .max_seq_length = fixture.data["max_seq_length"]}),
         model_(*backend_, checkpoint_, folder_.config,
                trained_parameters({.non_bias = fixture.data["freeze_non_bias"]})),
-        trainer_(*backend_, model_, options(fixture.data, chunks)) {}
+        trainer_(*backend_, model_, options(fixture.data, chunks), ranks) {}
 
   TrainingBatch batch(const json& examples) const {
     std::vector<TextExample> texts;
@@ -65,6 +69,12 @@ class Training {
       texts.push_back({example["query"], example["positive"], {example["negative"].get<std::string>()}});
     }
     return make_batch(preparation_, texts);
+  }
+  /// A rank's rows of it: the first rank's are the first ones.
+  TrainingBatch share(const json& examples, const Communicator& ranks) const {
+    const auto begin = [&](int rank) { return even_share(std::ssize(examples), rank, ranks.size()); };
+    return batch(
+        json(json::array_t(examples.begin() + begin(ranks.rank()), examples.begin() + begin(ranks.rank() + 1))));
   }
 
   Trainer& trainer() { return trainer_; }
@@ -123,7 +133,8 @@ class TrainFixture : public ::testing::TestWithParam<std::string> {
     for (const Case& fixture : cases()) {
       SCOPED_TRACE(described(fixture, chunks));
       Training run(fixture, GetParam(), chunks);
-      expect_gradients(fixture, run);
+      run.trainer().gradients(run.batch(fixture.data["batches"][0]));
+      expect_golden_gradients(fixture, run);
     }
   }
 
@@ -132,15 +143,22 @@ class TrainFixture : public ::testing::TestWithParam<std::string> {
     for (const Case& fixture : cases()) {
       SCOPED_TRACE(described(fixture, chunks));
       Training run(fixture, GetParam(), chunks);
-      const json& log = fixture.data["log"];
-      for (std::size_t step = 0; step < log.size(); ++step) {
-        const StepResult result = run.trainer().step(run.batch(fixture.data["batches"][step]));
-        EXPECT_EQ(result.step, static_cast<std::int64_t>(step));
-        EXPECT_NEAR(result.loss, log[step]["loss"].get<double>(), 1e-5);
-        EXPECT_NEAR(result.gradient_norm / log[step]["grad_norm"].get<double>(), 1, 1e-4);
-        EXPECT_NEAR(result.learning_rate, log[step]["lr"].get<double>(), 1e-12);
-      }
-      expect_final_parameters(fixture, run);
+      expect_steps(fixture, run, [&](const json& examples) { return run.batch(examples); });
+    }
+  }
+
+  /// All steps by several ranks together, each with a share of every batch.
+  void expect_steps_of_ranks(int size, Chunks chunks) {
+    for (const Case& fixture : cases()) {
+      testing::on_ranks(size, [&](Communicator& ranks) {
+        SCOPED_TRACE(fmt::format("rank {} of {}: {}", ranks.rank(), size, described(fixture, chunks)));
+        const ThreadScope one(1);
+        Training run(fixture, GetParam(), chunks, ranks);
+        const json& batches = fixture.data["batches"];
+        run.trainer().gradients(run.share(batches[0], ranks));
+        expect_golden_gradients(fixture, run);
+        expect_steps(fixture, run, [&](const json& examples) { return run.share(examples, ranks); });
+      });
     }
   }
 
@@ -148,13 +166,27 @@ class TrainFixture : public ::testing::TestWithParam<std::string> {
   bool fast() const { return GetParam() != "reference"; }
 
  private:
+  /// The losses, norms and rates of all steps, and the parameters in the end.
+  static void expect_steps(const Case& fixture, Training& run,
+                           const std::function<TrainingBatch(const json& examples)>& batch) {
+    const json& log = fixture.data["log"];
+    for (std::size_t step = 0; step < log.size(); ++step) {
+      const StepResult result = run.trainer().step(batch(fixture.data["batches"][step]));
+      EXPECT_EQ(result.step, static_cast<std::int64_t>(step));
+      EXPECT_NEAR(result.loss, log[step]["loss"].get<double>(), 1e-5);
+      EXPECT_NEAR(result.gradient_norm / log[step]["grad_norm"].get<double>(), 1, 1e-4);
+      EXPECT_NEAR(result.learning_rate, log[step]["lr"].get<double>(), 1e-12);
+    }
+    expect_final_parameters(fixture, run);
+  }
+
   static std::string described(const Case& fixture, Chunks chunks) {
     return fmt::format("{} {}, chunks of {}, {} bytes kept", fixture.folder.filename().string(), fixture.name,
                        chunks.size, chunks.memory);
   }
 
-  static void expect_gradients(const Case& fixture, Training& run) {
-    run.trainer().gradients(run.batch(fixture.data["batches"][0]));
+  /// What the model holds, against the fixture's gradients of the first step.
+  static void expect_golden_gradients(const Case& fixture, const Training& run) {
     const MappedFile file(fixture.tensors("grads"));
     const auto golden = read_safetensors(file);
     EXPECT_EQ(golden.size(), trained_tensors(run.model()));
@@ -191,6 +223,18 @@ TEST_P(TrainFixture, ChunksOfThreeSomeOfThemKept) { expect_steps({3, std::size_t
 TEST_P(TrainFixture, ChunksOfEight) {
   expect_gradients({8, 0});
   if (fast()) expect_steps({8, 0});
+}
+
+TEST_P(TrainFixture, TwoRanks) {
+  if (fast()) {
+    expect_steps_of_ranks(2, {0, 0});
+    expect_steps_of_ranks(2, {1, 0});
+  }
+  expect_steps_of_ranks(2, {3, std::size_t{3} << 20});
+}
+TEST_P(TrainFixture, ThreeRanks) {
+  if (!fast()) GTEST_SKIP() << "the plain loops take their time: two ranks are enough of them";
+  expect_steps_of_ranks(3, {2, 0});
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, TrainFixture, ::testing::Values("reference", "cpu"),

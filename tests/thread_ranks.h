@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <numeric>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -43,6 +44,13 @@ class ThreadCommunicator final : public Communicator {
       place += part.size();
     }
     if (place != all.size()) throw std::logic_error("the counts are not those of the whole");
+  }
+
+  void gather(std::span<const float> mine, std::span<const std::int64_t> counts, std::span<float> all) override {
+    std::vector<float> on_each(all.size());
+    if (!first()) on_each.resize(static_cast<std::size_t>(std::accumulate(counts.begin(), counts.end(), 0L)));
+    all_gather(mine, counts, on_each);
+    if (first()) std::copy(on_each.begin(), on_each.end(), all.begin());
   }
 
   void reduce_scatter_sum(std::span<const float> all, std::span<const std::int64_t> counts,

@@ -1,0 +1,101 @@
+#include "train/checkpoint_models.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "model/bloom.h"
+#include "model/checkpoint.h"
+#include "model/model_folder.h"
+#include "model/model_folder_writer.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string& fact(const RunCheckpoint& checkpoint, std::string_view name) {
+  if (const std::string* value = find_fact(checkpoint.facts(), name)) return *value;
+  throw UserError(fmt::format("{}: state.json does not say what {} was", checkpoint.folder().string(), name));
+}
+
+PoolingMode pooling_of(const RunCheckpoint& checkpoint) {
+  const std::string& name = fact(checkpoint, "--pooling");
+  if (const auto mode = pooling_mode_from(name)) return *mode;
+  throw UserError(fmt::format("{}: state.json names the pooling {}, which this program does not have",
+                              checkpoint.folder().string(), name));
+}
+
+std::int64_t max_seq_length_of(const RunCheckpoint& checkpoint) {
+  const std::string& digits = fact(checkpoint, "--max_seq_length");
+  std::int64_t length = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [rest, error] = std::from_chars(digits.data(), end, length);
+  if (error == std::errc() && rest == end && length > 0) return length;
+  throw UserError(fmt::format("{}: state.json says that --max_seq_length was {}; expected a number above 0",
+                              checkpoint.folder().string(), digits));
+}
+
+bool brackets_of(const RunCheckpoint& checkpoint) { return fact(checkpoint, "--specb") == "true"; }
+
+}  // namespace
+
+std::vector<RunCheckpoint> checkpoints_of_run(const fs::path& run) {
+  std::vector<RunCheckpoint> found = RunCheckpoints::all(run);
+  const fs::path beside = RunCheckpoints(run, {}).folder();
+  if (found.empty()) found = RunCheckpoints::all(beside);
+  if (!found.empty()) return found;
+  throw UserError(
+      fmt::format("no whole checkpoint step-N in {} or {}: name the folder that sgpt train wrote them to, "
+                  "MODEL_SAVE_PATH.checkpoints",
+                  run.string(), beside.string()));
+}
+
+std::string model_name(const RunCheckpoint& checkpoint) {
+  const fs::path folder = fs::absolute(checkpoint.folder()).lexically_normal();
+  const fs::path run = folder.parent_path();
+  const fs::path name = run.extension() == ".checkpoints" ? run.stem() : run.filename();
+  return fmt::format("{}/{}", name.string(), folder.filename().string());
+}
+
+EncoderOptions encoder_options(const RunCheckpoint& checkpoint, EncoderOptions options) {
+  if (!options.brackets) options.brackets = brackets_of(checkpoint);
+  if (options.pooling.empty()) options.pooling = {pooling_of(checkpoint)};
+  if (!options.max_seq_length) options.max_seq_length = max_seq_length_of(checkpoint);
+  options.trained = checkpoint.trained();
+  return options;
+}
+
+void check_base_model(const RunCheckpoint& checkpoint, const fs::path& base) {
+  if (std::error_code none; !fs::exists(base, none)) {
+    throw UserError(fmt::format("{}: the run began with the model {}, which is not there: name its folder with --model",
+                                checkpoint.folder().string(), base.string()));
+  }
+  const ModelFolder folder = read_model_folder(base);
+  const Checkpoint weights = Checkpoint::open(folder.transformer);
+  if (fingerprint_text(model_fingerprint(folder.config, weights)) == fact(checkpoint, kBaseModelFact)) return;
+  throw UserError(fmt::format("{} is not the model that the run of {} began with: its weights have another checksum",
+                              base.string(), checkpoint.folder().string()));
+}
+
+void save_checkpoint_model(const RunCheckpoint& checkpoint, const fs::path& base, const fs::path& target) {
+  ModelFolder settings = read_model_folder(base);
+  settings.pooling = {pooling_of(checkpoint)};
+  settings.brackets = brackets_of(checkpoint);
+  settings.max_seq_length = max_seq_length_of(checkpoint);
+  Checkpoint weights = Checkpoint::open(settings.transformer);
+  weights.replace_with(checkpoint.trained());
+  std::vector<TensorToWrite> tensors;
+  for (const ParameterInfo& parameter : bloom_parameters(settings.config)) {
+    const CheckpointTensor& source = weights.require(parameter.name, parameter.shape());
+    TensorToWrite& tensor = tensors.emplace_back();
+    tensor.name = source.name;
+    tensor.type = source.type;
+    tensor.shape = source.shape;
+    tensor.bytes = source.bytes;
+  }
+  write_model_folder(settings, settings.transformer, target, tensors);
+}
+
+}  // namespace sgpt
