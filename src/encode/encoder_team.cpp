@@ -103,35 +103,43 @@ double cosine(std::span<const float> a, std::span<const float> b) {
   return dot(a, b) / std::sqrt(dot(a, a) * dot(b, b));
 }
 
-/// What every rank was told, and the numbers that it computes.
-void require_same_encoders(const Encoder& encoder, Communicator& ranks) {
-  const std::vector<std::string> options = ranks.all_gather(embedding_options(encoder));
-  for (std::size_t rank = 1; rank < options.size(); ++rank) {
-    if (options[rank] == options.front()) continue;
-    throw UserError(
-        fmt::format("the ranks differ: rank 0 has {}, but rank {} has {}; start all of them with the same "
-                    "options and model",
-                    options.front(), rank, options[rank]));
-  }
+/// The bytes of one text's embedding, by rank.
+std::vector<std::string> probed(const Encoder& encoder, Communicator& ranks) {
   const Texts probe{"Do all of us have the same model?"};
   const std::vector<float> mine = encoder.encode(probe, TextKind::document).values;
-  const auto count = static_cast<std::int64_t>(mine.size());
-  const std::vector<std::int64_t> sizes = ranks.all_gather(count);
-  const bool same_size = std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t size) { return size == count; });
-  std::vector<float> all(same_size ? mine.size() * sizes.size() : 0);
-  if (same_size) ranks.all_gather(mine, sizes, all);
-  const std::span<const float> first = std::span<const float>(all).first(same_size ? mine.size() : 0);
-  for (std::size_t rank = 1; rank < sizes.size(); ++rank) {
-    const auto its = std::span<const float>(all).subspan(rank * first.size(), first.size());
-    if (!same_size || !(cosine(first, its) >= kSameModel)) {
+  return ranks.all_gather(std::string_view(reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(float)));
+}
+
+/// Whether two embeddings are the same but for rounding.
+bool alike(const std::string& a, const std::string& b) {
+  if (a.size() != b.size()) return false;
+  std::vector<float> x(a.size() / sizeof(float));
+  std::vector<float> y(x.size());
+  std::memcpy(x.data(), a.data(), a.size());
+  std::memcpy(y.data(), b.data(), b.size());
+  return cosine(x, y) >= kSameModel;
+}
+
+/// Compares what every rank was told, and the numbers that it computes.
+void require_same_encoders(const Encoder& encoder, Communicator& ranks) {
+  const std::vector<std::string> options = ranks.all_gather(embedding_options(encoder));
+  const std::vector<std::string> embeddings = probed(encoder, ranks);
+  for (std::size_t rank = 1; rank < options.size(); ++rank) {
+    if (options[rank] != options.front()) {
+      throw UserError(
+          fmt::format("the ranks differ: rank 0 has {}, but rank {} has {}; start all of them with the "
+                      "same options and model",
+                      options.front(), rank, options[rank]));
+    }
+    if (embeddings[rank] == embeddings.front()) continue;
+    if (!alike(embeddings[rank], embeddings.front())) {
       throw UserError(fmt::format("the ranks differ: rank {} has another model than rank 0", rank));
     }
-    if (ranks.first() && !std::equal(first.begin(), first.end(), its.begin())) {
-      log::warning(
-          fmt::format("rank {} computes other last bits than rank 0, as another kind of processor may: the "
-                      "embeddings are as exact, but not the same file as one process writes",
-                      rank));
-    }
+    if (!ranks.first()) continue;
+    log::warning(
+        fmt::format("rank {} computes other last bits than rank 0, as another kind of processor may: the "
+                    "embeddings are as exact, but not the same file as one process writes",
+                    rank));
   }
 }
 
