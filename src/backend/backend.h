@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sgpt/compute_type.h"
 #include "sgpt/pooling.h"
 #include "tensor/arena.h"
 #include "tensor/matrix.h"
@@ -84,9 +85,16 @@ class Backend {
 
   // --- weights ------------------------------------------------------------------------------------------------------
 
-  /// Packs a host matrix [out, in] of f32, f16 or bf16. One of 16 bits may be read where it lies from then on, instead
-  /// of being copied (PackedWeight::reads_source): it must outlive the packed weight.
-  virtual std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use) = 0;
+  /// Whether products of this type can be computed on this machine; f32 always can.
+  virtual bool computes(ComputeType type) const = 0;
+  /// Whether products are clearly faster in bf16 than in f32 here.
+  virtual bool gains_from_bf16() const { return false; }
+
+  /// Packs a host matrix [out, in] of f32, f16 or bf16, or of i8 with `scales` [out, blocks] as quantize_rows makes
+  /// them. One of 16 bits may be read where it lies from then on, instead of being copied (PackedWeight::reads_source):
+  /// it must outlive the packed weight. What goes backward is f32 whatever `type` says.
+  virtual std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use,
+                                             ComputeType type = ComputeType::f32, ConstMatrix scales = {}) = 0;
   /// Packs new values (f32, in the backend's memory) over the old ones, after an optimiser step; for what was packed
   /// from f32.
   virtual void repack(PackedWeight& weight, ConstMatrix values) = 0;

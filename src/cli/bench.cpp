@@ -35,6 +35,7 @@ void print(const BenchResult& result, bool json) {
     object["tokens_per_second"] = result.tokens_per_second();
     object["gemm_limit_tokens_per_second"] = result.limit_tokens_per_second();
     object["fraction_of_limit"] = fraction;
+    object["dtype"] = name_of(result.compute);
     object["peak_rss_bytes"] = result.peak_rss_bytes;
     object["model_bytes"] = result.model_bytes;
     object["texts"] = result.texts;
@@ -45,8 +46,8 @@ void print(const BenchResult& result, bool json) {
   }
   constexpr double kGigabyte = 1e9;
   fmt::print("{} texts, {} tokens in {:.2f} s\n", result.texts, result.tokens, result.seconds);
-  fmt::print("{:10.1f} tokens/s\n", result.tokens_per_second());
-  fmt::print("{:10.1f} tokens/s would be the limit: the matrix products alone, in oneDNN\n",
+  fmt::print("{:10.1f} tokens/s, computed in {}\n", result.tokens_per_second(), name_of(result.compute));
+  fmt::print("{:10.1f} tokens/s would be the limit: the matrix products alone, in oneDNN and f32\n",
              result.limit_tokens_per_second());
   fmt::print("{:10.1f} % of the limit\n", 100 * fraction);
   fmt::print("{:10.2f} GB of memory at most, {:.2f} GB of weights on the disk\n",

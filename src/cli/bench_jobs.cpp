@@ -79,9 +79,10 @@ BenchResult bench_encode(const std::filesystem::path& model, const std::filesyst
   const std::vector<std::string> texts = first_documents({data}, documents);
   const Encoder encoder = Encoder::load(model, options);
   const Encoder::Parts& parts = encoder.parts();
+  BenchResult result;
+  result.compute = *parts.options.compute;
   encoder.encode_documents(std::span(texts).first(std::min(kWarmUp, texts.size())));
 
-  BenchResult result;
   const auto start = Clock::now();
   encoder.encode_documents(texts);
   result.seconds = seconds_since(start);

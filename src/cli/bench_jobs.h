@@ -13,9 +13,10 @@ struct BenchResult {
   std::int64_t texts = 0;
   std::int64_t tokens = 0;
   double seconds = 0;
-  double product_seconds = 0;      ///< what oneDNN alone takes for the products that were computed
+  double product_seconds = 0;      ///< what oneDNN alone takes in f32 for the products that were computed
   std::size_t peak_rss_bytes = 0;  ///< of the process, before the products were timed alone
   std::size_t model_bytes = 0;     ///< the weights as they lie on the disk
+  ComputeType compute = ComputeType::f32;
 
   double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
   double limit_tokens_per_second() const { return static_cast<double>(tokens) / product_seconds; }

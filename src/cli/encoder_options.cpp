@@ -61,7 +61,14 @@ void add_encoder_options(CLI::App& command, EncoderOptions& options) {
   auto* backend = command.add_option(names("--backend"), options.backend,
                                      "What computes: cpu, or reference (slow and plain, to check with)");
   backend->check(CLI::IsMember(backends()))->type_name("NAME")->capture_default_str();
-  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length, budget, threads, backend}) {
+  auto* dtype = command.add_option_function<std::string>(
+      names("--dtype"), [&options](const std::string& name) { options.compute = compute_type_from(name); },
+      "What the model's matrices are multiplied in: f32, exact; int8, about three times as fast, in a quarter of the "
+      "memory,\nclose to the exact embeddings (cosine 0.999); bf16, on processors with instructions for it; auto: bf16 "
+      "where the\nweights have 16 bits and this processor is clearly faster with it, else f32. By default f32, or int8 "
+      "where the weights are");
+  dtype->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))->type_name("TYPE");
+  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length, budget, threads, backend, dtype}) {
     option->group(kGroup);
   }
 }

@@ -9,8 +9,8 @@ class App;
 
 namespace sgpt::cli {
 
-/// Adds --specb/--no-specb, --pooling, --normalize, --max_seq_length, --token_budget, --threads and --backend to a
-/// command. Parsing writes what the user said into `options`, range-checked; what was not said stays as it is.
+/// Adds --specb/--no-specb, --pooling, --normalize, --max_seq_length, --token_budget, --threads, --backend and --dtype
+/// to a command. Parsing writes what the user said into `options`, range-checked; what was not said stays as it is.
 /// `options` must live until parsing is over.
 void add_encoder_options(CLI::App& command, EncoderOptions& options);
 

@@ -38,6 +38,20 @@ Checkpoint open_weights(const ModelFolder& folder, const std::filesystem::path& 
   return weights;
 }
 
+/// What the options say, or what fits the weights.
+ComputeType compute_type(const EncoderOptions& options, const Backend& backend, DType weights) {
+  const bool automatic = options.compute == ComputeType::automatic;
+  if (options.compute && !automatic) {
+    if (backend.computes(*options.compute)) return *options.compute;
+    throw UserError(fmt::format("the {} backend cannot compute in {} on this machine{}; f32 always works",
+                                backend.name(), name_of(*options.compute),
+                                backend.name() == "cpu" ? ", whose processor has no instructions for it" : ""));
+  }
+  if (weights == DType::i8 && backend.computes(ComputeType::int8)) return ComputeType::int8;
+  const bool halves = weights == DType::bf16 || weights == DType::f16;
+  return automatic && halves && backend.gains_from_bf16() ? ComputeType::bf16 : ComputeType::f32;
+}
+
 }  // namespace
 
 std::unique_ptr<Arena> ArenaPool::take() {
@@ -60,7 +74,8 @@ Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOp
       preparation(Tokenizer::load(folder.tokenizer_file()), folder, {wanted.brackets, wanted.max_seq_length}),
       backend(make_backend(options.backend)),
       checkpoint(open_weights(folder, options.trained)),
-      model(*backend, checkpoint, folder.config),
+      model(*backend, checkpoint, folder.config, {},
+            options.compute.emplace(compute_type(options, *backend, matrix_type(checkpoint, folder.config)))),
       arenas(backend->memory()) {
   options.brackets = preparation.brackets();
   options.max_seq_length = preparation.max_seq_length();

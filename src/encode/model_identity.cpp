@@ -35,8 +35,9 @@ std::string embedding_options(const Encoder& encoder) {
   const EncoderOptions& options = encoder.options();
   std::vector<std::string_view> pooling;
   for (const PoolingMode mode : options.pooling) pooling.push_back(name_of(mode));
-  return fmt::format("brackets={} max_seq_length={} pooling={} normalize={} backend={}", *options.brackets,
-                     *options.max_seq_length, fmt::join(pooling, ","), *options.normalize, options.backend);
+  return fmt::format("brackets={} max_seq_length={} pooling={} normalize={} backend={} compute={}", *options.brackets,
+                     *options.max_seq_length, fmt::join(pooling, ","), *options.normalize, options.backend,
+                     name_of(*options.compute));
 }
 
 }  // namespace sgpt

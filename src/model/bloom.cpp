@@ -44,6 +44,19 @@ void load_f32(Backend& backend, ConstMatrix host, Matrix device) {
   backend.upload(ConstMatrix(values.data(), host.rows, host.cols), device);
 }
 
+/// A frozen matrix may be of integers.
+const CheckpointTensor& require(const Checkpoint& checkpoint, const Parameter& parameter) {
+  const ParameterInfo& info = parameter.info;
+  if (info.kind != ParameterKind::matrix || parameter.trained()) return checkpoint.require(info.name, info.shape());
+  return checkpoint.require_matrix(info.name, info.shape());
+}
+
+void require_finite(const CheckpointTensor& tensor) {
+  if (all_finite(tensor.matrix())) return;
+  throw UserError(fmt::format("{}: tensor '{}' holds a NaN or an infinity: the file is broken or its training diverged",
+                              tensor.file.string(), tensor.name));
+}
+
 /// Takes pieces of one buffer, one after the other.
 class Pieces {
  public:
@@ -60,8 +73,9 @@ class Pieces {
 
 }  // namespace
 
-Bloom::Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which)
-    : backend_(backend), config_(config) {
+Bloom::Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which,
+             ComputeType compute)
+    : backend_(backend), config_(config), compute_(compute) {
   for (ParameterInfo& info : bloom_parameters(config)) parameters_.push_back({std::move(info), {}, {}, nullptr});
   lay_out_trained(which);
   load(checkpoint);
@@ -114,14 +128,16 @@ void Bloom::load(const Checkpoint& checkpoint) {
 
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& parameter = parameters_[i];
-    const CheckpointTensor& tensor = checkpoint.require(parameter.info.name, parameter.info.shape());
+    const CheckpointTensor& tensor = require(checkpoint, parameter);
     const ConstMatrix host = tensor.matrix();
-    if (!all_finite(host)) {
-      throw UserError(
-          fmt::format("{}: tensor '{}' holds a NaN or an infinity: the file is broken or its training diverged",
-                      tensor.file.string(), tensor.name));
+    ConstMatrix scales;
+    if (host.type == DType::i8) {
+      scales = checkpoint.scales_of(tensor).matrix();
+      require_finite(checkpoint.scales_of(tensor));
+    } else {
+      require_finite(tensor);
     }
-    if (parameter.info.kind == ParameterKind::matrix) pack_matrix(parameter, host);
+    if (parameter.info.kind == ParameterKind::matrix) pack_matrix(parameter, host, scales);
     if (parameter.trained()) {
       load_f32(backend_, host, parameter.value);
     } else if (parameter.info.kind == ParameterKind::vector) {
@@ -143,10 +159,10 @@ void Bloom::load(const Checkpoint& checkpoint) {
   }
 }
 
-void Bloom::pack_matrix(Parameter& parameter, ConstMatrix host) {
+void Bloom::pack_matrix(Parameter& parameter, ConstMatrix host, ConstMatrix scales) {
   const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
   if (!parameter.trained() || host.type == DType::f32) {
-    parameter.packed = backend_.pack(host, use);
+    parameter.packed = backend_.pack(host, use, compute_, scales);
     return;
   }
   std::vector<float> values(static_cast<std::size_t>(host.size()));  // the optimiser's values are f32

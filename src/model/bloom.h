@@ -76,7 +76,9 @@ class Bloom {
   /// Reads the parameters; frozen matrices are packed from the checkpoint's own type, and those of 16 bits may be read
   /// where they lie in it for every product, so the checkpoint must outlive the model, as must the backend. Throws
   /// UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an infinity.
-  Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which = {});
+  /// Frozen matrices are multiplied in `compute`, which the backend must be able to, and which is f32 for training.
+  Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which = {},
+        ComputeType compute = ComputeType::f32);
 
   const BloomConfig& config() const { return config_; }
   Backend& backend() const { return backend_; }
@@ -125,7 +127,7 @@ class Bloom {
 
   void lay_out_trained(const TrainedParameters& which);
   void load(const Checkpoint& checkpoint);
-  void pack_matrix(Parameter& parameter, ConstMatrix host);
+  void pack_matrix(Parameter& parameter, ConstMatrix host, ConstMatrix scales);
   /// Whether backward has anything to do for parameters used before this one.
   bool trained_before(const Parameter& parameter) const {
     return first_trained_ < static_cast<std::size_t>(&parameter - parameters_.data());
@@ -143,6 +145,7 @@ class Bloom {
 
   Backend& backend_;
   BloomConfig config_;
+  ComputeType compute_;
   std::vector<Parameter> parameters_;  // in the order in which the forward pass uses them
   std::size_t first_trained_;          // the lowest trained parameter; parameters_.size() when all are frozen
   std::vector<Buffer> buffers_;
@@ -151,6 +154,9 @@ class Bloom {
   Matrix trained_gradients_;
   std::int64_t decayed_size_ = 0;
 };
+
+/// The type of the matrices in a checkpoint of this model: that of the first one.
+DType matrix_type(const Checkpoint& checkpoint, const BloomConfig& config);
 
 /// ALiBi's slopes for H heads (arXiv 2108.12409; for H that is no power of two as in `transformers`).
 std::vector<float> alibi_slopes(std::int64_t heads);

@@ -15,6 +15,7 @@
 #include "model/safetensors.h"
 #include "model/torch_archive.h"
 #include "sgpt/error.h"
+#include "tensor/quantize.h"
 
 namespace sgpt {
 namespace {
@@ -152,7 +153,7 @@ const CheckpointTensor* Checkpoint::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &tensors_[found->second];
 }
 
-const CheckpointTensor& Checkpoint::require(std::string_view name, std::span<const std::int64_t> shape) const {
+const CheckpointTensor& Checkpoint::require_shape(std::string_view name, std::span<const std::int64_t> shape) const {
   const CheckpointTensor* tensor = find(name);
   if (!tensor) {
     throw UserError(fmt::format("{}: the weights have no tensor {}; expected one of shape {}", folder_.string(),
@@ -162,11 +163,28 @@ const CheckpointTensor& Checkpoint::require(std::string_view name, std::span<con
     throw UserError(fmt::format("{}: tensor {}: the configuration asks for the shape {}, found {}",
                                 tensor->file.string(), shown(name), shown_shape(shape), shown_shape(tensor->shape)));
   }
-  if (!is_weight_type(tensor->type)) {
-    throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, f16 or bf16, found {}",
-                                tensor->file.string(), shown(name), name_of(tensor->type)));
-  }
   return *tensor;
+}
+
+const CheckpointTensor& Checkpoint::require(std::string_view name, std::span<const std::int64_t> shape) const {
+  const CheckpointTensor& tensor = require_shape(name, shape);
+  if (is_weight_type(tensor.type)) return tensor;
+  throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, f16 or bf16, found {}",
+                              tensor.file.string(), shown(name), name_of(tensor.type)));
+}
+
+const CheckpointTensor& Checkpoint::require_matrix(std::string_view name, std::span<const std::int64_t> shape) const {
+  const CheckpointTensor& tensor = require_shape(name, shape);
+  return tensor.type == DType::i8 ? tensor : require(name, shape);
+}
+
+const CheckpointTensor& Checkpoint::scales_of(const CheckpointTensor& matrix) const {
+  const std::string name = matrix.name + "_scales";
+  const std::int64_t shape[] = {matrix.shape[0], quantization_blocks(matrix.shape[1])};
+  const CheckpointTensor& scales = require_shape(name, shape);
+  if (scales.type == DType::f32) return scales;
+  throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, found {}", scales.file.string(),
+                              shown(name), name_of(scales.type)));
 }
 
 std::size_t Checkpoint::bytes() const {

@@ -44,6 +44,11 @@ class Checkpoint {
   const CheckpointTensor* find(std::string_view name) const;
   /// Throws UserError when the tensor is missing, has another shape, or is of another type than f32, f16 and bf16.
   const CheckpointTensor& require(std::string_view name, std::span<const std::int64_t> shape) const;
+  /// The same for the matrix of a Linear, which may also be of i8 with scales (tensor/quantize.h) beside it: a tensor
+  /// of that name and "_scales", f32 [out, blocks].
+  const CheckpointTensor& require_matrix(std::string_view name, std::span<const std::int64_t> shape) const;
+  /// The scales of a matrix of i8 that require_matrix gave.
+  const CheckpointTensor& scales_of(const CheckpointTensor& matrix) const;
 
   std::span<const CheckpointTensor> tensors() const { return tensors_; }
   std::size_t bytes() const;  ///< of all tensors
@@ -54,6 +59,7 @@ class Checkpoint {
   void add_file(const std::filesystem::path& path);
   void add_tensor(CheckpointTensor tensor);
   void align(CheckpointTensor& tensor);
+  const CheckpointTensor& require_shape(std::string_view name, std::span<const std::int64_t> shape) const;
 
   std::filesystem::path folder_;
   std::vector<MappedFile> files_;

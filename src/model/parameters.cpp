@@ -39,6 +39,15 @@ std::vector<ParameterInfo> bloom_parameters(const BloomConfig& config) {
   return table;
 }
 
+DType matrix_type(const Checkpoint& checkpoint, const BloomConfig& config) {
+  for (const ParameterInfo& parameter : bloom_parameters(config)) {
+    if (parameter.kind == ParameterKind::matrix) {
+      return checkpoint.require_matrix(parameter.name, parameter.shape()).type;
+    }
+  }
+  return DType::f32;
+}
+
 std::vector<float> alibi_slopes(std::int64_t heads) {
   // For a power of two m: 2^(-8(h+1)/m). Other numbers of heads take the slopes of the power of two below, and then
   // every second one of the power of two above.

@@ -52,6 +52,15 @@ TEST_F(Bench, AnswersInJson) {
   }
 }
 
+TEST_F(Bench, TellsWhatItComputedIn) {
+  for (const std::string type : {"f32", "int8"}) {
+    const Outcome outcome = bench({"encode", "--docs", "2", "--json", "--dtype", type});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(nlohmann::json::parse(outcome.out).at("dtype"), type);
+  }
+  EXPECT_EQ(bench({"encode", "--docs", "2", "--dtype", "f64"}).status, 2);
+}
+
 TEST_F(Bench, AnswersInLinesForPeople) {
   const Outcome outcome = bench({"encode", "--docs", "2"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;

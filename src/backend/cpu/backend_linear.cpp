@@ -8,10 +8,11 @@
 namespace sgpt::cpu {
 namespace {
 
-StridedMatrix strided(ConstMatrix m, bool transpose = false) {
-  if (transpose) return {m.data, m.cols, m.rows, 1, m.cols, m.type};
-  return {m.data, m.rows, m.cols, m.cols, 1, m.type};
-}
+// Below this, bf16 is not worth its rounding, and noise could decide.
+constexpr double kClearGain = 1.3;
+
+StridedMatrix strided(ConstMatrix m) { return {m.data, m.rows, m.cols, m.cols, 1, m.type}; }
+StridedMatrix strided(ConstMatrix m, bool transpose) { return transpose ? strided(m).transposed() : strided(m); }
 
 /// The right sides that a weight W is: Wᵀ [in,out] for x Wᵀ, and W [out,in] for dy W.
 class CpuWeight : public PackedWeight {
@@ -26,8 +27,8 @@ class CpuWeight : public PackedWeight {
 /// Packed in memory of its own, once for each direction that is asked for.
 class ResidentWeight final : public CpuWeight {
  public:
-  ResidentWeight(const Products& products, std::int64_t out, std::int64_t in, WeightUse use)
-      : CpuWeight(out, in), forward_(products.kernel(in, out), in, out) {
+  ResidentWeight(const Products& products, std::int64_t out, std::int64_t in, WeightUse use, ComputeType type)
+      : CpuWeight(out, in), forward_(products.kernel(in, out, type), in, out) {
     if (use == WeightUse::forward_and_backward) {
       backward_ = std::make_unique<PackedMatrix>(products.kernel(out, in), out, in);
     }
@@ -39,14 +40,15 @@ class ResidentWeight final : public CpuWeight {
   }
   std::size_t bytes() const override { return forward_.bytes() + (backward_ ? backward_->bytes() : 0); }
 
-  void fill(ConstMatrix weight, WorkspacePool& workspaces) {
+  void fill(const StridedMatrix& weight, WorkspacePool& workspaces) {
+    const StridedMatrix transposed = weight.transposed();
     const std::int64_t forward_chunks = forward_.chunks();
     parallel_workers(forward_chunks + (backward_ ? backward_->chunks() : 0), [&] {
       return [&, workspace = workspaces.take()](std::int64_t i) {
         if (i < forward_chunks) {
-          forward_.fill(i, strided(weight, true), *workspace);
+          forward_.fill(i, transposed, *workspace);
         } else {
-          backward_->fill(i - forward_chunks, strided(weight), *workspace);
+          backward_->fill(i - forward_chunks, weight, *workspace);
         }
       };
     });
@@ -62,7 +64,7 @@ class StreamedWeight final : public CpuWeight {
  public:
   StreamedWeight(const TileKernel& kernel, ConstMatrix weight)
       : CpuWeight(weight.rows, weight.cols),
-        forward_(kernel, strided(weight, true)),
+        forward_(kernel, strided(weight).transposed()),
         backward_(kernel, strided(weight)) {}
   const RightSide& forward() const override { return forward_; }
   const RightSide& backward() const override { return backward_; }
@@ -78,18 +80,33 @@ const CpuWeight& cpu_weight(const PackedWeight& weight) { return dynamic_cast<co
 
 }  // namespace
 
-std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUse use) {
-  if (host_weight.type != DType::f32) {
+bool CpuBackend::gains_from_bf16() const {
+  return products_.computes(ComputeType::bf16) && products_.gain_of_bf16() > kClearGain;
+}
+
+std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
+                                               ConstMatrix scales) {
+  assert(computes(type));
+  const bool quantized = host_weight.type == DType::i8;
+  if (type == ComputeType::f32 && (host_weight.type == DType::f16 || host_weight.type == DType::bf16)) {
     return std::make_unique<StreamedWeight>(products_.streaming_kernel(), host_weight);
   }
-  auto packed = std::make_unique<ResidentWeight>(products_, host_weight.rows, host_weight.cols, use);
-  packed->fill(host_weight, workspaces_);
+  if (quantized && (type != ComputeType::int8 || use != WeightUse::forward)) {
+    const Buffer floats(host_memory(), static_cast<std::size_t>(host_weight.size()) * sizeof(float));
+    const Matrix weight(floats.data(), host_weight.rows, host_weight.cols);
+    dequantize_rows(host_weight, scales, weight);
+    return pack(weight, use, type, {});
+  }
+  StridedMatrix weight = strided(host_weight);
+  if (quantized) weight.scales = scales.f32(), weight.scale_stride = scales.cols;
+  auto packed = std::make_unique<ResidentWeight>(products_, host_weight.rows, host_weight.cols, use, type);
+  packed->fill(weight, workspaces_);
   return packed;
 }
 
 void CpuBackend::repack(PackedWeight& weight, ConstMatrix values) {
   assert(values.rows == weight.out() && values.cols == weight.in());
-  dynamic_cast<ResidentWeight&>(weight).fill(values, workspaces_);
+  dynamic_cast<ResidentWeight&>(weight).fill(strided(values), workspaces_);
 }
 
 void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,

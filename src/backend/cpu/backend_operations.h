@@ -22,7 +22,10 @@ class CpuBackend final : public Backend {
   void zero(Matrix x) override;
   PackedTexts place(const TokenBatch& batch, Arena& arena) override;
 
-  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use) override;
+  bool computes(ComputeType type) const override { return products_.computes(type); }
+  bool gains_from_bf16() const override;
+  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
+                                     ConstMatrix scales) override;
   void repack(PackedWeight& weight, ConstMatrix values) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;

@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::int64_t kStreamedCols = 64;
 constexpr std::size_t kAlignment = 64;
-constexpr std::int64_t kInnerMultiple = 64;  // rows of a last block
 
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -51,7 +50,7 @@ void RightSide::pack(std::int64_t chunk, const StridedMatrix& columns, std::byte
 }
 
 PackedMatrix::PackedMatrix(const TileKernel& kernel, std::int64_t inner, std::int64_t cols, std::int64_t inner_block)
-    : RightSide(kernel, inner, cols, kChunkCols, inner_block) {
+    : RightSide(kernel, inner, cols, kChunkCols, inner_block > 0 ? inner_block : kernel.inner_block()) {
   std::size_t bytes = 0;
   for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
     starts_.push_back(bytes);

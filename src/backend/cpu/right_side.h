@@ -54,6 +54,7 @@ class RightSide {
 /// Every chunk packed, in memory of its own.
 class PackedMatrix final : public RightSide {
  public:
+  /// `inner_block` 0: as the kernel wants it.
   PackedMatrix(const TileKernel& kernel, std::int64_t inner, std::int64_t cols, std::int64_t inner_block = 0);
 
   const std::byte* chunk(std::int64_t chunk, Workspace&) const override { return place(chunk); }

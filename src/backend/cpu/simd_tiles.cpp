@@ -42,10 +42,11 @@ void pack_block(const StridedMatrix& right, std::int64_t block, float* panels) {
 }
 
 void multiply_tile(const float* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const float* packed,
-                   float* tile) {
+                   float* tile, bool accumulate) {
   for (std::int64_t k = 0; k < inner; k += kInnerBlock) {
     multiply_panels(rows, cols, HWY_MIN(kInnerBlock, inner - k), {left + k, inner, 1},
-                    packed + k * round_up(cols, panel_width()), tile, round_up(cols, panel_width()), k > 0);
+                    packed + k * round_up(cols, panel_width()), tile, round_up(cols, panel_width()),
+                    accumulate || k > 0);
   }
 }
 
@@ -83,9 +84,10 @@ class SimdTiles final : public TileKernel {
     const std::int64_t width = HWY_DYNAMIC_DISPATCH(tile_width)();
     return (cols + width - 1) / width * width;
   }
-  void multiply(const float* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
-                float* tile, Workspace&) const override {
-    HWY_DYNAMIC_DISPATCH(multiply_tile)(left, rows, inner, cols, static_cast<const float*>(packed), tile);
+  void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
+                float* tile, bool accumulate, Workspace&) const override {
+    HWY_DYNAMIC_DISPATCH(multiply_tile)
+    (static_cast<const float*>(left.values), rows, inner, cols, static_cast<const float*>(packed), tile, accumulate);
   }
 };
 

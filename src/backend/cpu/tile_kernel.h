@@ -8,11 +8,12 @@
 
 #include "backend/cpu/workspace.h"
 #include "tensor/dtype.h"
+#include "tensor/quantize.h"
 
 namespace sgpt::cpu {
 
-/// A matrix of f32, f16 or bf16 with any strides, one of them being 1; element (i, j) lies at data[i * row_stride +
-/// j * col_stride].
+/// A matrix of f32, f16, bf16 or quantized i8 with any strides, one of them being 1; element (i, j) lies at
+/// data[i * row_stride + j * col_stride].
 struct StridedMatrix {
   const void* data = nullptr;
   std::int64_t rows = 0;
@@ -20,16 +21,38 @@ struct StridedMatrix {
   std::int64_t row_stride = 0;
   std::int64_t col_stride = 1;
   DType type = DType::f32;
+  // Of i8, which are always Wᵀ: block b of column j (kQuantizationBlock rows) has the scale scales[j * scale_stride +
+  // b].
+  const float* scales = nullptr;
+  std::int64_t scale_stride = 0;
 
   const float* f32() const { return static_cast<const float*>(data); }
   const void* at(std::int64_t row, std::int64_t col) const {
     return static_cast<const std::byte*>(data) +
            (row * row_stride + col * col_stride) * static_cast<std::int64_t>(size_of(type));
   }
-  /// Rows and columns from `row` and `col` on.
+  StridedMatrix transposed() const { return {data, cols, rows, col_stride, row_stride, type, scales, scale_stride}; }
+  /// Rows and columns from `row` (of i8: where a block begins) and `col` on.
   StridedMatrix part(std::int64_t row, std::int64_t count, std::int64_t col, std::int64_t wide) const {
-    return {at(row, col), count, wide, row_stride, col_stride, type};
+    const float* part_scales = scales ? scales + col * scale_stride + row / kQuantizationBlock : nullptr;
+    return {at(row, col), count, wide, row_stride, col_stride, type, part_scales, scale_stride};
   }
+};
+
+/// Where a right side is cut into blocks of rows, the last one is filled up with zeros to a multiple of this, so that
+/// few shapes occur.
+inline constexpr std::int64_t kInnerMultiple = 64;
+
+/// What the values of a converted row stand for: lowest + step · value. Of kernels that do not quantize, nothing.
+struct RowRange {
+  float step;
+  float lowest;
+};
+
+/// Rows of the left side, dense, as a kernel multiplies them; `ranges` only where they were converted.
+struct LeftRows {
+  const void* values;
+  const RowRange* ranges;
 };
 
 /// Thread-safe; what a call computes depends on its arguments alone, and a row of the result only on that row of the
@@ -40,6 +63,8 @@ class TileKernel {
 
   /// Whether the promise above holds for this shape of the right side.
   virtual bool supports(std::int64_t inner, std::int64_t cols) const = 0;
+  /// Rows of the right side that a call of multiply takes at most; 0: any number.
+  virtual std::int64_t inner_block() const { return 0; }
   /// Bytes of the right side [inner, cols] in the kernel's layout.
   virtual std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const = 0;
   /// Lays `right` [<= inner, cols] into `packed`, zeros in the rows that it lacks.
@@ -48,20 +73,43 @@ class TileKernel {
   virtual std::int64_t row_quantum() const = 0;
   /// Floats from one row of a tile to the next.
   virtual std::int64_t tile_stride(std::int64_t cols) const = 0;
-  /// tile[rows, cols] = left[rows, inner] · right; left is dense.
-  virtual void multiply(const float* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
-                        float* tile, Workspace& workspace) const = 0;
+
+  /// Whether rows of the left side are converted first, and how long a value is then.
+  virtual bool converts_left() const { return false; }
+  virtual std::size_t left_value_bytes() const { return sizeof(float); }
+  /// One row of a block: values[inner] from floats[count], zeros after them.
+  virtual void convert_row(const float* /*row*/, std::int64_t /*count*/, std::int64_t /*inner*/, void* /*values*/,
+                           RowRange& /*range*/) const {}
+
+  /// tile[rows, cols] = left[rows, inner] · right, or += where `accumulate` says so.
+  virtual void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols,
+                        const void* packed, float* tile, bool accumulate, Workspace& workspace) const = 0;
 };
 
 /// oneDNN's kernels on packed weights; they exist for AVX-512, elsewhere supports() is false.
 std::unique_ptr<TileKernel> make_onednn_tiles();
+/// The same with both sides rounded to bf16, for processors with instructions for that.
+std::unique_ptr<TileKernel> make_onednn_bf16_tiles();
 /// The micro-kernel of this folder, for every processor.
 std::unique_ptr<TileKernel> make_simd_tiles();
+/// 8-bit integers with exact sums: by oneDNN, for processors with instructions for that, or by our own micro-kernel.
+/// Both give the same bits.
+std::unique_ptr<TileKernel> make_onednn_int8_tiles();
+std::unique_ptr<TileKernel> make_simd_int8_tiles();
 
 /// The slots of a Workspace that products use.
-enum ProductSlot : std::size_t { kTileSlot, kSumSlot, kCopySlot, kConvertSlot, kLibrarySlot, kChunkSlot };
+enum ProductSlot : std::size_t {
+  kTileSlot,     // the tile of a product, until `finish` has it
+  kPartSlot,     // what one block adds to it
+  kCopySlot,     // of the right side while it is packed
+  kConvertSlot,  // the same as floats
+  kChunkSlot,    // a chunk of a streamed right side
+  kLibrarySlot,  // oneDNN's own
+  kLeftSlot,     // the left side, converted: of the calling thread
+  kRangeSlot     // its rows' ranges
+};
 
-/// `m` as floats: itself, or a copy in kConvertSlot.
+/// A matrix of f32, f16 or bf16 as floats: itself, or a copy in kConvertSlot.
 StridedMatrix as_floats(const StridedMatrix& m, Workspace& workspace);
 
 }  // namespace sgpt::cpu

@@ -75,6 +75,28 @@ double dot(const float* a, const float* b, std::int64_t n);
 /// y = a · x + b · z.
 void combine(float a, const float* x, float b, const float* z, std::int64_t n, float* y);
 
+// --- converted_rows.cpp ---------------------------------------------------------------------------------------------
+
+/// values[inner] = row[count] rounded to the nearest bf16, ties to even; zeros after them.
+void round_to_bf16(const float* row, std::int64_t count, std::int64_t inner, std::uint16_t* values);
+/// values[inner] = row[count] as integers from 0 to 255, so that row ≈ lowest + step · values; zeros after them. A step
+/// is 1/255 of the way from the row's lowest number to its highest.
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values, RowRange& range);
+/// The same integers as floats.
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, float* values, RowRange& range);
+/// floats[n] = integers.
+void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats);
+/// A product of quantized rows and columns in exact integers, and what they stand for.
+struct QuantizedProduct {
+  const float* exact;      // [rows, cols]
+  std::int64_t stride;     // of exact and of tile
+  const RowRange* ranges;  // of the rows
+  const float* scales;     // of the columns
+  const float* sums;       // scale · Σ of the integers of each column
+};
+/// tile[rows, cols] = the product of what they stand for, or += where `accumulate` says so.
+void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate, float* tile);
+
 // --- adamw.cpp ------------------------------------------------------------------------------------------------------
 
 void adamw(const AdamW& options, const float* gradient, std::int64_t n, float* parameter, float* m, float* v);

@@ -4,15 +4,20 @@
 #include <vector>
 
 #include "backend/reference/reference_backend.h"
+#include "tensor/quantize.h"
 
 namespace sgpt::reference {
 namespace {
 
 class PlainWeight final : public PackedWeight {
  public:
-  explicit PlainWeight(ConstMatrix w)
+  PlainWeight(ConstMatrix w, ConstMatrix scales)
       : PackedWeight(w.rows, w.cols), values_(host_memory(), static_cast<std::size_t>(w.size()) * sizeof(float)) {
-    fill(w);
+    if (w.type == DType::i8) {
+      dequantize_rows(w, scales, values());
+    } else {
+      fill(w);
+    }
   }
   void fill(ConstMatrix w) {
     for (std::int64_t o = 0; o < out(); ++o) {
@@ -41,8 +46,9 @@ double gelu_slope(double z) {
 
 }  // namespace
 
-std::unique_ptr<PackedWeight> ReferenceBackend::pack(ConstMatrix host_weight, WeightUse) {
-  return std::make_unique<PlainWeight>(host_weight);
+std::unique_ptr<PackedWeight> ReferenceBackend::pack(ConstMatrix host_weight, WeightUse, ComputeType,
+                                                     ConstMatrix scales) {
+  return std::make_unique<PlainWeight>(host_weight, scales);
 }
 
 void ReferenceBackend::repack(PackedWeight& weight, ConstMatrix values) {

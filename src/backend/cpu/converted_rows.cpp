@@ -1,0 +1,133 @@
+// Rows of the left side in the numbers of kernels that do not multiply floats, and integers back to floats.
+#include "backend/cpu/simd.h"
+
+#include "backend/cpu/vector_ops.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/converted_rows.cpp"
+#include <hwy/foreach_target.h>
+
+#include <algorithm>
+
+#include "backend/cpu/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sgpt::cpu::HWY_NAMESPACE {
+
+using Ints = hn::RebindToSigned<F>;
+
+void round_to_bf16_n(const float* row, std::int64_t count, std::int64_t inner, std::uint16_t* values) {
+  const hn::RebindToUnsigned<F> u32;
+  const hn::Rebind<std::uint16_t, F> u16;
+  std::int64_t i = 0;
+  for (; i + lanes() <= count; i += lanes()) {
+    const Floats x = hn::LoadU(F(), row + i);
+    const auto bits = hn::BitCast(u32, x);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u32, 1));
+    const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(u32, 0x7fff)));
+    const auto kept = hn::IfThenElse(hn::RebindMask(u32, hn::IsNaN(x)), hn::Set(u32, 0x7fc00000), rounded);
+    hn::StoreU(hn::DemoteTo(u16, hn::BitCast(Ints(), hn::ShiftRight<16>(kept))), u16, values + i);
+  }
+  for (; i < count; ++i) values[i] = bf16_from_float(row[i]);
+  std::fill(values + count, values + inner, std::uint16_t{0});
+}
+
+HWY_INLINE RowRange range_of(const float* row, std::int64_t count) {
+  if (count == 0) return {0, 0};
+  Floats low = broadcast(row[0]), high = low;
+  Floats zero = hn::Zero(F());  // or NaN, once there is a number that is not finite: Min and Max may lose it
+  for (std::int64_t i = 0; i < count; i += lanes()) {
+    // Past the row the first number stands once more.
+    const auto present = hn::FirstN(F(), static_cast<std::size_t>(HWY_MIN(count - i, lanes())));
+    const Floats x = hn::IfThenElse(present, load(row + i, count - i), broadcast(row[0]));
+    low = hn::Min(low, x);
+    high = hn::Max(high, x);
+    zero = hn::Add(zero, hn::Sub(x, x));
+  }
+  const float lowest = hn::GetLane(hn::MinOfLanes(F(), low)) + sum_of(zero);
+  return {(hn::GetLane(hn::MaxOfLanes(F(), high)) - lowest) / 255.0f, lowest};
+}
+
+HWY_INLINE void store_integers(hn::Vec<Ints> v, std::uint8_t* to) {
+  const hn::Rebind<std::uint8_t, Ints> u8;
+  hn::StoreU(hn::DemoteTo(u8, v), u8, to);
+}
+HWY_INLINE void store_integers(hn::Vec<Ints> v, float* to) { hn::StoreU(hn::ConvertTo(F(), v), F(), to); }
+
+/// `inner` is a multiple of every vector's length.
+template <class T>
+HWY_INLINE void quantize(const float* row, std::int64_t count, std::int64_t inner, T* values, RowRange& range) {
+  range = range_of(row, count);
+  const Floats inverse = broadcast(range.step > 0 ? 1.0f / range.step : 0.0f), lowest = broadcast(range.lowest);
+  for (std::int64_t i = 0; i < inner; i += lanes()) {
+    const Floats steps = hn::Mul(hn::Sub(load(row + i, HWY_MAX(count - i, 0)), lowest), inverse);
+    const auto integers = hn::NearestInt(first_lanes(hn::Min(steps, broadcast(255.0f)), HWY_MAX(count - i, 0)));
+    store_integers(integers, values + i);
+  }
+}
+
+void quantize_to_bytes(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values,
+                       RowRange& range) {
+  quantize(row, count, inner, values, range);
+}
+void quantize_to_floats(const float* row, std::int64_t count, std::int64_t inner, float* values, RowRange& range) {
+  quantize(row, count, inner, values, range);
+}
+
+void convert_integers(const std::int8_t* integers, std::int64_t n, float* floats) {
+  const hn::Rebind<std::int8_t, F> i8;
+  std::int64_t i = 0;
+  for (; i + lanes() <= n; i += lanes()) {
+    hn::StoreU(hn::ConvertTo(F(), hn::PromoteTo(Ints(), hn::LoadU(i8, integers + i))), F(), floats + i);
+  }
+  for (; i < n; ++i) floats[i] = static_cast<float>(integers[i]);
+}
+
+// (lowest + step·q) · (scale·w) summed over q and w: step·scale·Σqw + lowest·scale·Σw.
+void add_quantized_tile(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate,
+                        float* tile) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* exact = product.exact + r * product.stride;
+    float* to = tile + r * product.stride;
+    const Floats step = broadcast(product.ranges[r].step), lowest = broadcast(product.ranges[r].lowest);
+    for (std::int64_t j = 0; j < cols; j += lanes()) {
+      const std::int64_t left = cols - j;
+      const Floats before = accumulate ? load(to + j, left) : hn::Zero(F());
+      const Floats offset = hn::MulAdd(lowest, load(product.sums + j, left), before);
+      const Floats scale = hn::Mul(step, load(product.scales + j, left));
+      store(hn::MulAdd(load(exact + j, left), scale, offset), to + j, left);
+    }
+  }
+}
+
+}  // namespace sgpt::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sgpt::cpu {
+
+HWY_EXPORT(round_to_bf16_n);
+HWY_EXPORT(quantize_to_bytes);
+HWY_EXPORT(quantize_to_floats);
+HWY_EXPORT(convert_integers);
+HWY_EXPORT(add_quantized_tile);
+
+void round_to_bf16(const float* row, std::int64_t count, std::int64_t inner, std::uint16_t* values) {
+  HWY_DYNAMIC_DISPATCH(round_to_bf16_n)(row, count, inner, values);
+}
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values, RowRange& range) {
+  HWY_DYNAMIC_DISPATCH(quantize_to_bytes)(row, count, inner, values, range);
+}
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, float* values, RowRange& range) {
+  HWY_DYNAMIC_DISPATCH(quantize_to_floats)(row, count, inner, values, range);
+}
+void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats) {
+  HWY_DYNAMIC_DISPATCH(convert_integers)(integers, n, floats);
+}
+void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate,
+                   float* tile) {
+  HWY_DYNAMIC_DISPATCH(add_quantized_tile)(product, rows, cols, accumulate, tile);
+}
+
+}  // namespace sgpt::cpu
+#endif

@@ -1,0 +1,98 @@
+#include "backend/cpu/left_side.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cpu/parallel.h"
+
+namespace sgpt::cpu {
+namespace {
+
+constexpr std::int64_t kRowsAtOnce = 16;
+
+/// dst[rows, cols] (dense, rows of `stride` floats) = src, in small squares because one of the two sides may be
+/// transposed.
+void copy_square_wise(const StridedMatrix& src, float* dst, std::int64_t stride) {
+  constexpr std::int64_t kSide = 16;
+  for (std::int64_t i0 = 0; i0 < src.rows; i0 += kSide) {
+    for (std::int64_t j0 = 0; j0 < src.cols; j0 += kSide) {
+      for (std::int64_t i = i0; i < std::min(src.rows, i0 + kSide); ++i) {
+        for (std::int64_t j = j0; j < std::min(src.cols, j0 + kSide); ++j) {
+          dst[i * stride + j] = src.f32()[i * src.row_stride + j * src.col_stride];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+LeftSide::LeftSide(const StridedMatrix& left, const RightSide& right, std::int64_t tile_rows, Workspace& workspace)
+    : left_(left), right_(right) {
+  const TileKernel& kernel = right.kernel();
+  const std::int64_t quantum = kernel.row_quantum();
+  rows_ = (left.rows + quantum - 1) / quantum * quantum;
+  const bool converts = kernel.converts_left();
+  dense_ = !converts && left.col_stride == 1 && left.row_stride == left.cols && right.blocks() == 1 &&
+           right.block_rows(0) == left.cols;
+  if (dense_) {
+    copied_from_ = rows_ == left.rows ? rows_ : (left.rows - 1) / tile_rows * tile_rows;
+    if (copied_from_ < rows_) copy_last_rows(copied_from_, workspace);
+    return;
+  }
+  std::int64_t inner = 0;
+  for (std::int64_t block = 0; block < right.blocks(); ++block) inner += right.block_rows(block);
+  const std::size_t bytes = static_cast<std::size_t>(rows_ * inner) * kernel.left_value_bytes();
+  if (!converts) {
+    buffer_ = Buffer(host_memory(), bytes);
+    copy_ = static_cast<std::byte*>(buffer_.data());
+  } else {
+    copy_ = static_cast<std::byte*>(workspace.bytes(kLeftSlot, bytes));
+    const auto count = static_cast<std::size_t>(right.blocks() * rows_);
+    ranges_ = static_cast<RowRange*>(workspace.bytes(kRangeSlot, count * sizeof(RowRange)));
+  }
+  parallel_ranges(rows_, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = 0; block < right.blocks(); ++block) {
+      converts ? convert(begin, end, block) : copy(begin, end, block);
+    }
+  });
+}
+
+LeftRows LeftSide::block(std::int64_t row, std::int64_t block) const {
+  if (dense_ && row < copied_from_) return {left_.f32() + row * left_.cols, nullptr};
+  return {place(row, block), ranges_ ? ranges_ + block * rows_ + row : nullptr};
+}
+
+std::byte* LeftSide::place(std::int64_t row, std::int64_t block) const {
+  const std::int64_t element = rows_ * right_.block_first(block) + (row - copied_from_) * right_.block_rows(block);
+  return copy_ + static_cast<std::size_t>(element) * right_.kernel().left_value_bytes();
+}
+
+void LeftSide::copy_last_rows(std::int64_t first, Workspace& workspace) {
+  const auto row_bytes = static_cast<std::size_t>(left_.cols) * sizeof(float);
+  const auto present = static_cast<std::size_t>(left_.rows - first), all = static_cast<std::size_t>(rows_ - first);
+  copy_ = static_cast<std::byte*>(workspace.bytes(kLeftSlot, all * row_bytes));
+  std::memcpy(copy_, left_.f32() + first * left_.cols, present * row_bytes);
+  std::memset(copy_ + present * row_bytes, 0, (all - present) * row_bytes);
+}
+
+void LeftSide::copy(std::int64_t begin, std::int64_t end, std::int64_t block) {
+  const std::int64_t first = right_.block_first(block), inner = right_.block_rows(block);
+  auto* out = reinterpret_cast<float*>(place(begin, block));
+  const std::int64_t rows = std::max<std::int64_t>(0, std::min(end, left_.rows) - begin);
+  const std::int64_t cols = std::min(inner, left_.cols - first);
+  if (rows < end - begin || cols < inner) std::fill(out, out + (end - begin) * inner, 0.0f);
+  copy_square_wise(left_.part(begin, rows, first, cols), out, inner);
+}
+
+void LeftSide::convert(std::int64_t begin, std::int64_t end, std::int64_t block) {
+  const std::int64_t first = right_.block_first(block), inner = right_.block_rows(block);
+  const std::int64_t count = std::min(inner, left_.cols - first);
+  for (std::int64_t row = begin; row < end; ++row) {
+    const bool present = row < left_.rows;
+    const float* from = present ? left_.f32() + row * left_.row_stride + first : nullptr;
+    right_.kernel().convert_row(from, present ? count : 0, inner, place(row, block), ranges_[block * rows_ + row]);
+  }
+}
+
+}  // namespace sgpt::cpu
