@@ -1,4 +1,5 @@
-// sgpt bench: how fast encoding and training are on this machine, beside the limit that their matrix products set.
+// sgpt bench: how fast encoding, training and single queries are on this machine, beside the limit that their matrix
+// products set.
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/bench_jobs.h"
+#include "cli/bench_latency.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/model_option.h"
@@ -22,11 +24,20 @@ constexpr std::int64_t kMostThreads = 4096;
 struct Options {
   std::filesystem::path model;
   std::string data;
-  std::int64_t documents = 64;
+  EncodeBench encode;
   TrainBench train;
+  std::int64_t queries = 200;
   bool json = false;
   EncoderOptions encoder;
 };
+
+void print_profile(const BenchResult& result) {
+  fmt::print("{:>30} {:>10} {:>8}   {}\n", "", "seconds", "share", "of the machine's limit for it");
+  for (const ProfileRow& row : result.profile) {
+    const auto limit = row.limit_seconds ? fmt::format("{:.2f}", *row.limit_seconds / row.seconds) : std::string();
+    fmt::print("{:>30} {:10.3f} {:7.1f}%   {}\n", row.work, row.seconds, 100 * row.seconds / result.seconds, limit);
+  }
+}
 
 void print(const BenchResult& result, bool json) {
   const double fraction = result.product_seconds / result.seconds;
@@ -41,6 +52,14 @@ void print(const BenchResult& result, bool json) {
     object["texts"] = result.texts;
     object["tokens"] = result.tokens;
     object["seconds"] = result.seconds;
+    for (const ProfileRow& row : result.profile) {
+      nlohmann::ordered_json line;
+      line["work"] = row.work;
+      line["seconds"] = row.seconds;
+      line["share"] = row.seconds / result.seconds;
+      if (row.limit_seconds) line["limit_seconds"] = *row.limit_seconds;
+      object["profile"].push_back(line);
+    }
     fmt::print("{}\n", object.dump());
     return;
   }
@@ -53,6 +72,26 @@ void print(const BenchResult& result, bool json) {
   fmt::print("{:10.2f} GB of memory at most, {:.2f} GB of weights on the disk\n",
              static_cast<double>(result.peak_rss_bytes) / kGigabyte,
              static_cast<double>(result.model_bytes) / kGigabyte);
+  if (!result.profile.empty()) print_profile(result);
+}
+
+void print(const LatencyResult& result, bool json) {
+  constexpr double kMilliseconds = 1e3;
+  const double median = result.median_seconds * kMilliseconds, slow = result.slow_seconds * kMilliseconds,
+               limit = result.product_seconds * kMilliseconds;
+  if (json) {
+    nlohmann::ordered_json object;
+    object["median_milliseconds"] = median;
+    object["percentile_95_milliseconds"] = slow;
+    object["gemm_limit_milliseconds"] = limit;
+    object["queries"] = result.queries;
+    object["mean_tokens"] = result.tokens;
+    fmt::print("{}\n", object.dump());
+    return;
+  }
+  fmt::print("{} queries, one at a time, {:.1f} tokens each on average\n", result.queries, result.tokens);
+  fmt::print("{:10.3f} ms in the median\n{:10.3f} ms in the 95th percentile\n", median, slow);
+  fmt::print("{:10.3f} ms would be the limit for the average length: the matrix products alone, in oneDNN\n", limit);
 }
 
 CLI::App* add_job(CLI::App& bench, const char* name, const char* help, const std::shared_ptr<Options>& options) {
@@ -65,26 +104,51 @@ CLI::App* add_job(CLI::App& bench, const char* name, const char* help, const std
   return job;
 }
 
+void add_profile(CLI::App& job, bool& profile) {
+  job.add_flag("--profile", profile,
+               "Also the share of each kind of work, beside the time that the machine needs for as many\n"
+               "multiplications in oneDNN, or to copy as many bytes");
+}
+
+void add_latency(CLI::App& bench) {
+  auto options = std::make_shared<Options>();
+  options->encoder.brackets = true;
+  CLI::App* job = add_job(bench, "latency", "The time of one query alone, from its text to its embedding", options);
+  job->add_option("--queries", options->queries, "At most so many queries, the first of the data set")
+      ->check(CLI::Range(std::int64_t{1}, kMost))
+      ->type_name("N")
+      ->capture_default_str();
+  add_encoder_options(*job, options->encoder);
+  job->callback([options] {
+    print(bench_latency(model_folder(options->model), options->data, options->queries, options->encoder),
+          options->json);
+  });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app) {
   CLI::App* bench = app.add_subcommand(
       "bench",
-      "Tokens a second on this machine, for encoding or for a training step, beside the limit that is measured in the\n"
+      "Speed on this machine, of encoding, of a training step or of one query, beside the limit that is measured in "
+      "the\n"
       "same run: the time that oneDNN alone takes for the same matrix products. Measure on an idle machine.");
   bench->require_subcommand(1);
 
   auto encode = std::make_shared<Options>();
   encode->encoder.brackets = true;
   CLI::App* encode_job = add_job(*bench, "encode", "Embeds the first documents of a data set, in brackets", encode);
-  encode_job->add_option("--docs", encode->documents, "How many documents")
+  encode_job->add_option("--docs", encode->encode.documents, "How many documents")
       ->check(CLI::Range(std::int64_t{1}, kMost))
       ->type_name("N")
       ->capture_default_str();
+  add_profile(*encode_job, encode->encode.profile);
   add_encoder_options(*encode_job, encode->encoder);
   encode_job->callback([encode] {
-    print(bench_encode(model_folder(encode->model), encode->data, encode->documents, encode->encoder), encode->json);
+    print(bench_encode(model_folder(encode->model), encode->data, encode->encode, encode->encoder), encode->json);
   });
+
+  add_latency(*bench);
 
   auto train = std::make_shared<Options>();
   train->encoder.brackets = true;
@@ -111,6 +175,7 @@ void add_bench(CLI::App& app) {
                    "Bytes in which chunks are kept, so that they need no second pass. By default half of what is free")
       ->check(CLI::NonNegativeNumber)
       ->type_name("BYTES");
+  add_profile(*train_job, train->train.profile);
   train_job->callback([train] {
     print(bench_train(model_folder(train->model), train->data, train->train, train->encoder), train->json);
   });

@@ -72,25 +72,50 @@ std::vector<std::int64_t> chunk_rows(const TrainingBatch& batch, std::int64_t ch
   return rows;
 }
 
+/// The backend of a job, and where to ask for its profile: null unless one is wanted.
+struct MeasuredBackend {
+  MeasuredBackend(const std::string& name, bool profiled) : backend(make_backend(name)) {
+    if (!profiled) return;
+    auto wrapped = std::make_unique<ProfiledBackend>(std::move(backend));
+    profile = wrapped.get();
+    backend = std::move(wrapped);
+  }
+  std::unique_ptr<Backend> backend;
+  ProfiledBackend* profile = nullptr;
+};
+
+/// Rows of a profile, when oneDNN takes `product_seconds` for all of the job's products; `rows` of d numbers are what
+/// most operations read and write.
+std::vector<ProfileRow> rows_of(const ProfiledBackend& profile, double tokenizer_seconds, const BenchResult& result,
+                                std::int64_t rows, std::int64_t d) {
+  const double flops = profile.of(Work::products).flops + profile.of(Work::products_backward).flops;
+  const auto bytes = static_cast<std::size_t>(rows * d) * sizeof(float);
+  return profile_rows(profile, {flops / result.product_seconds, copying_speed(bytes)}, tokenizer_seconds,
+                      result.seconds);
+}
+
 }  // namespace
 
-BenchResult bench_encode(const std::filesystem::path& model, const std::filesystem::path& data, std::int64_t documents,
+BenchResult bench_encode(const std::filesystem::path& model, const std::filesystem::path& data, const EncodeBench& job,
                          const EncoderOptions& options) {
-  const std::vector<std::string> texts = first_documents({data}, documents);
-  const Encoder encoder = Encoder::load(model, options);
-  const Encoder::Parts& parts = encoder.parts();
+  const std::vector<std::string> texts = first_documents({data}, job.documents);
+  const ThreadScope threads(options.threads);
+  MeasuredBackend measured(options.backend, job.profile);
+  const Encoder::Parts parts(model, options, std::move(measured.backend));
   BenchResult result;
   result.compute = *parts.options.compute;
-  encoder.encode_documents(std::span(texts).first(std::min(kWarmUp, texts.size())));
+  parts.encode(std::span(texts).first(std::min(kWarmUp, texts.size())), TextKind::document);
+  if (measured.profile) measured.profile->clear();
 
   const auto start = Clock::now();
-  encoder.encode_documents(texts);
+  parts.encode(texts, TextKind::document);
   result.seconds = seconds_since(start);
   result.peak_rss_bytes = peak_rss();
   result.model_bytes = parts.checkpoint.bytes();
 
-  const ThreadScope threads(options.threads);
+  const auto tokenizer_start = Clock::now();
   const std::vector<TokenIds> ids = parts.preparation.ids(texts, TextKind::document);
+  const double tokenizer_seconds = seconds_since(tokenizer_start);
   std::vector<std::int64_t> rows;
   for (const auto& places : plan_batches(ids, parts.options.token_budget)) {
     rows.push_back(pack_texts(ids, places).tokens());
@@ -98,6 +123,9 @@ BenchResult bench_encode(const std::filesystem::path& model, const std::filesyst
   }
   result.texts = static_cast<std::int64_t>(texts.size());
   result.product_seconds = seconds_of_products(parts.folder.config, rows, ProductPass::forward);
+  if (measured.profile) {
+    result.profile = rows_of(*measured.profile, tokenizer_seconds, result, rows.front(), parts.folder.config.hidden);
+  }
   return result;
 }
 
@@ -108,9 +136,10 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   const ModelFolder folder = read_model_folder(model_folder);
   const TextPreparation preparation(Tokenizer::load(folder.tokenizer_file()), folder,
                                     {options.brackets, options.max_seq_length});
-  const std::unique_ptr<Backend> backend = make_backend(options.backend);
+  const MeasuredBackend measured(options.backend, job.profile);
+  Backend& backend = *measured.backend;
   const Checkpoint checkpoint = Checkpoint::open(folder.transformer);
-  Bloom model(*backend, checkpoint, folder.config, trained_parameters({.non_bias = true}));
+  Bloom model(backend, checkpoint, folder.config, trained_parameters({.non_bias = true}));
   TrainerOptions trainer_options;
   trainer_options.pooling = options.pooling.empty() ? folder.pooling : options.pooling;
   trainer_options.warmup_steps = 0;
@@ -118,12 +147,14 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   trainer_options.chunk_size = job.chunk_size;
   trainer_options.activation_memory =
       job.activation_memory < 0 ? default_activation_memory() : static_cast<std::size_t>(job.activation_memory);
-  Trainer trainer(*backend, model, trainer_options);
+  Trainer trainer(backend, model, trainer_options);
   trainer.step(make_batch(preparation, std::span(examples).first(std::min(kWarmUp, examples.size()))));
+  if (measured.profile) measured.profile->clear();
 
   BenchResult result;
   const auto start = Clock::now();
   const TrainingBatch batch = make_batch(preparation, examples);
+  const double tokenizer_seconds = seconds_since(start);
   const StepResult step = trainer.step(batch);
   result.seconds = seconds_since(start);
   result.peak_rss_bytes = peak_rss();
@@ -136,6 +167,9 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   const double forward_passes = 1 + static_cast<double>(step.recomputed_chunks) / static_cast<double>(step.chunks);
   result.product_seconds = forward_passes * seconds_of_products(folder.config, rows, ProductPass::forward) +
                            seconds_of_products(folder.config, rows, ProductPass::backward_input);
+  if (measured.profile) {
+    result.profile = rows_of(*measured.profile, tokenizer_seconds, result, rows.front(), folder.config.hidden);
+  }
   return result;
 }
 

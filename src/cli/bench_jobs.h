@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
+#include "cli/bench_profile.h"
 #include "sgpt/encoder.h"
 
 namespace sgpt::cli {
@@ -18,12 +20,19 @@ struct BenchResult {
   std::size_t model_bytes = 0;     ///< the weights as they lie on the disk
   ComputeType compute = ComputeType::f32;
 
+  std::vector<ProfileRow> profile;  ///< where it was asked for
+
   double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
   double limit_tokens_per_second() const { return static_cast<double>(tokens) / product_seconds; }
 };
 
-/// Embeds the first `documents` of a data set.
-BenchResult bench_encode(const std::filesystem::path& model, const std::filesystem::path& data, std::int64_t documents,
+struct EncodeBench {
+  std::int64_t documents = 64;  ///< the first so many of the data set
+  bool profile = false;
+};
+
+/// Embeds the first documents of a data set.
+BenchResult bench_encode(const std::filesystem::path& model, const std::filesystem::path& data, const EncodeBench& job,
                          const EncoderOptions& options);
 
 struct TrainBench {
@@ -31,6 +40,7 @@ struct TrainBench {
   std::int64_t documents = 0;           ///< taken from the first so many; 0: as many as the step needs
   std::int64_t chunk_size = 8;          ///< of GradCache
   std::int64_t activation_memory = -1;  ///< bytes in which chunks are kept; -1: as sgpt train chooses
+  bool profile = false;
 };
 
 /// One step of BitFit with GradCache, after a small one that warms up.

@@ -68,11 +68,12 @@ void ArenaPool::give_back(std::unique_ptr<Arena> arena) noexcept {
   free_.push_back(std::move(arena));
 }
 
-Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted)
+Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted,
+                      std::unique_ptr<Backend> own_backend)
     : folder(read_model_folder(model_folder)),
       options(settle(wanted, folder)),
       preparation(Tokenizer::load(folder.tokenizer_file()), folder, {wanted.brackets, wanted.max_seq_length}),
-      backend(make_backend(options.backend)),
+      backend(own_backend ? std::move(own_backend) : make_backend(options.backend)),
       checkpoint(open_weights(folder, options.trained)),
       model(*backend, checkpoint, folder.config, {},
             options.compute.emplace(compute_type(options, *backend, matrix_type(checkpoint, folder.config)))),
@@ -91,6 +92,42 @@ void Encoder::Parts::embed(const TokenBatch& batch, Arena& arena, Matrix e) cons
   backend->download(pooled, e);
 }
 
+Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind kind) const {
+  const ThreadScope threads(options.threads);
+  const std::vector<TokenIds> ids = preparation.ids(texts, kind);
+  const std::int64_t d = dimension();
+  Embeddings result;
+  result.rows = static_cast<std::int64_t>(texts.size());
+  result.dimension = d;
+  result.values.resize(texts.size() * static_cast<std::size_t>(d));
+
+  const auto empty = std::find_if(ids.begin(), ids.end(), [](const TokenIds& text) { return text.empty(); });
+  if (empty != ids.end() && !warned_of_empty_texts.exchange(true)) {
+    log::warning(fmt::format("text {} of {} has no token: such texts get a vector of zeros", empty - ids.begin() + 1,
+                             texts.size()));
+  }
+
+  ArenaPool::Lease lease(arenas);
+  std::vector<float> rows;
+  for (const std::vector<std::size_t>& places : plan_batches(ids, options.token_budget)) {
+    const auto count = static_cast<std::int64_t>(places.size());
+    rows.resize(places.size() * static_cast<std::size_t>(d));
+    const Matrix e(rows.data(), count, d);
+    embed(pack_texts(ids, places), *lease, e);
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::size_t place = places[static_cast<std::size_t>(b)];
+      if (!all_finite(e.slice(b, 1))) {
+        throw UserError(
+            fmt::format("{}: the embedding of text {} of {} is not finite: the model's weights are too large or "
+                        "broken",
+                        folder.path.string(), place + 1, texts.size()));
+      }
+      std::copy_n(e.f32_row(b), d, result.values.begin() + static_cast<std::ptrdiff_t>(place) * d);
+    }
+  }
+  return result;
+}
+
 Encoder Encoder::load(const std::filesystem::path& model_folder, const EncoderOptions& options) {
   const ThreadScope threads(options.threads);
   return Encoder(std::make_unique<Parts>(model_folder, options));
@@ -102,39 +139,7 @@ Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 Encoder::~Encoder() = default;
 
 Embeddings Encoder::encode(std::span<const std::string> texts, TextKind kind) const {
-  const ThreadScope threads(parts_->options.threads);
-  const std::vector<TokenIds> ids = parts_->preparation.ids(texts, kind);
-  const std::int64_t d = dimension();
-  Embeddings result;
-  result.rows = static_cast<std::int64_t>(texts.size());
-  result.dimension = d;
-  result.values.resize(texts.size() * static_cast<std::size_t>(d));
-
-  const auto empty = std::find_if(ids.begin(), ids.end(), [](const TokenIds& text) { return text.empty(); });
-  if (empty != ids.end() && !parts_->warned_of_empty_texts.exchange(true)) {
-    log::warning(fmt::format("text {} of {} has no token: such texts get a vector of zeros", empty - ids.begin() + 1,
-                             texts.size()));
-  }
-
-  ArenaPool::Lease arena(parts_->arenas);
-  std::vector<float> rows;
-  for (const std::vector<std::size_t>& places : plan_batches(ids, parts_->options.token_budget)) {
-    const auto count = static_cast<std::int64_t>(places.size());
-    rows.resize(places.size() * static_cast<std::size_t>(d));
-    const Matrix e(rows.data(), count, d);
-    parts_->embed(pack_texts(ids, places), *arena, e);
-    for (std::int64_t b = 0; b < count; ++b) {
-      const std::size_t place = places[static_cast<std::size_t>(b)];
-      if (!all_finite(e.slice(b, 1))) {
-        throw UserError(
-            fmt::format("{}: the embedding of text {} of {} is not finite: the model's weights are too large or "
-                        "broken",
-                        folder().string(), place + 1, texts.size()));
-      }
-      std::copy_n(e.f32_row(b), d, result.values.begin() + static_cast<std::ptrdiff_t>(place) * d);
-    }
-  }
-  return result;
+  return parts_->encode(texts, kind);
 }
 
 std::vector<std::int32_t> Encoder::tokenize(const std::string& text, TextKind kind) const {

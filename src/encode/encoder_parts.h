@@ -46,7 +46,9 @@ class ArenaPool {
 
 /// Everything is immutable after loading but the pool, which has a lock of its own.
 struct Encoder::Parts {
-  Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted);
+  /// With a backend of the caller's own (to be measured, say) or the one that the options name.
+  Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted,
+        std::unique_ptr<Backend> own_backend = nullptr);
 
   ModelFolder folder;
   EncoderOptions options;  // with nothing left unset
@@ -58,6 +60,8 @@ struct Encoder::Parts {
   mutable std::atomic<bool> warned_of_empty_texts = false;
 
   std::int64_t dimension() const { return folder.config.hidden * static_cast<std::int64_t>(options.pooling.size()); }
+  /// What Encoder::encode does.
+  Embeddings encode(std::span<const std::string> texts, TextKind kind) const;
   /// Embeddings of one packed batch, from host to host: e[B, dimension()].
   void embed(const TokenBatch& batch, Arena& arena, Matrix e) const;
 };

@@ -61,6 +61,40 @@ TEST_F(Bench, TellsWhatItComputedIn) {
   EXPECT_EQ(bench({"encode", "--docs", "2", "--dtype", "f64"}).status, 2);
 }
 
+TEST_F(Bench, ProfilesAddUpToTheWhole) {
+  for (const std::vector<std::string>& job : {std::vector<std::string>{"encode", "--docs", "8", "--profile", "--json"},
+                                              {"train", "--batch", "3", "--profile", "--json"}}) {
+    const Outcome outcome = bench(job);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const auto json = nlohmann::json::parse(outcome.out);
+    double share = 0;
+    std::vector<std::string> works;
+    for (const auto& row : json.at("profile")) {
+      works.push_back(row.at("work"));
+      share += row.at("share").get<double>();
+      EXPECT_GE(row.at("seconds").get<double>(), 0);
+    }
+    EXPECT_THAT(works, ::testing::IsSupersetOf({"matrix products", "attention", "LayerNorm", "tokenizer"}));
+    if (job.front() == "train") {
+      EXPECT_THAT(works, ::testing::IsSupersetOf({"matrix products, backward", "attention, backward", "loss",
+                                                  "optimiser", "bias gradients", "GELU"}));
+    }
+    EXPECT_NEAR(share, 1, 0.3) << outcome.out;  // the tokenizer is timed by itself
+  }
+}
+
+TEST_F(Bench, TimesOneQueryAtATime) {
+  const Outcome outcome = bench({"latency", "--queries", "5", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json.at("queries"), 5);
+  EXPECT_GT(json.at("mean_tokens").get<double>(), 2);
+  EXPECT_GT(json.at("median_milliseconds").get<double>(), 0);
+  EXPECT_LE(json.at("median_milliseconds").get<double>(), json.at("percentile_95_milliseconds").get<double>());
+  EXPECT_GT(json.at("gemm_limit_milliseconds").get<double>(), 0);
+  EXPECT_THAT(bench({"latency"}).out, ::testing::HasSubstr("95th percentile"));
+}
+
 TEST_F(Bench, AnswersInLinesForPeople) {
   const Outcome outcome = bench({"encode", "--docs", "2"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;

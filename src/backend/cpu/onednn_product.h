@@ -20,8 +20,9 @@ class OneDnnProduct {
   explicit OneDnnProduct(OneDnnTypes types);
   ~OneDnnProduct();
 
-  /// Rows of a product come in multiples of this: any number would fill the cache of compiled kernels.
-  static constexpr std::int64_t kRowQuantum = 8;
+  /// Rows of a product come in multiples of this: any number would fill the cache of compiled kernels, and a large
+  /// multiple would cost short texts dearly.
+  static constexpr std::int64_t kRowQuantum = 4;
 
   /// Whether oneDNN has a kernel for this shape that is made for the types and whose rows do not depend on each other.
   bool serves(std::int64_t inner, std::int64_t cols) const;

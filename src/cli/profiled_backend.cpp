@@ -1,0 +1,188 @@
+#include "cli/profiled_backend.h"
+
+namespace sgpt::cli {
+namespace {
+
+double product_flops(std::int64_t rows, std::int64_t inner, std::int64_t cols) {
+  return 2.0 * static_cast<double>(rows) * static_cast<double>(inner) * static_cast<double>(cols);
+}
+
+/// Of one product of queries with the keys that they may see, over all heads; `width` is d.
+double attention_flops(const PackedTexts& texts, std::int64_t width) {
+  double pairs = 0;
+  for (std::int64_t b = 0; b < texts.texts; ++b) {
+    const auto length = static_cast<double>(texts.offsets[b + 1] - texts.offsets[b]);
+    pairs += length * (length + 1) / 2;
+  }
+  return 2 * pairs * static_cast<double>(width);
+}
+
+// Forward multiplies q·k and probabilities·v; backward q·k again, and four more for the gradients.
+constexpr double kForwardProducts = 2;
+constexpr double kBackwardProducts = 5;
+
+}  // namespace
+
+std::string_view name_of(Work work) {
+  switch (work) {
+    case Work::products: return "matrix products";
+    case Work::products_backward: return "matrix products, backward";
+    case Work::attention: return "attention";
+    case Work::attention_backward: return "attention, backward";
+    case Work::layer_norm: return "LayerNorm";
+    case Work::layer_norm_backward: return "LayerNorm, backward";
+    case Work::gelu: return "GELU";
+    case Work::bias_gradients: return "bias gradients";
+    case Work::embedding: return "embedding";
+    case Work::pooling: return "pooling";
+    case Work::loss: return "loss";
+    case Work::optimiser: return "optimiser";
+    case Work::moving: return "copies";
+  }
+  return "";
+}
+
+ProfiledBackend::Stopwatch ProfiledBackend::product(Work work, double flops) {
+  WorkDone& done = done_[static_cast<std::size_t>(work)];
+  done.flops += flops;
+  return Stopwatch(done);
+}
+
+ProfiledBackend::Stopwatch ProfiledBackend::pass(Work work, std::size_t bytes) {
+  WorkDone& done = done_[static_cast<std::size_t>(work)];
+  done.bytes += static_cast<double>(bytes);
+  return Stopwatch(done);
+}
+
+void ProfiledBackend::upload(ConstMatrix host, Matrix device) {
+  const auto watch = pass(Work::moving, 2 * host.bytes());
+  inner_->upload(host, device);
+}
+
+void ProfiledBackend::download(ConstMatrix device, Matrix host) {
+  const auto watch = pass(Work::moving, 2 * host.bytes());
+  inner_->download(device, host);
+}
+
+void ProfiledBackend::copy(ConstMatrix from, Matrix to) {
+  const auto watch = pass(Work::moving, 2 * to.bytes());
+  inner_->copy(from, to);
+}
+
+void ProfiledBackend::zero(Matrix x) {
+  const auto watch = pass(Work::moving, x.bytes());
+  inner_->zero(x);
+}
+
+void ProfiledBackend::repack(PackedWeight& weight, ConstMatrix values) {
+  const auto watch = pass(Work::optimiser, values.bytes() + weight.bytes());
+  inner_->repack(weight, values);
+}
+
+void ProfiledBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {
+  const auto watch = pass(Work::embedding, 2 * x.bytes());
+  inner_->embed(texts, table, x);
+}
+
+void ProfiledBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) {
+  const auto watch = pass(Work::embedding, 3 * dx.bytes());
+  inner_->embed_backward(texts, dx, dtable);
+}
+
+void ProfiledBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y,
+                                 Matrix stats) {
+  const auto watch = pass(Work::layer_norm, x.bytes() + y.bytes());
+  inner_->layer_norm(x, weight, bias, eps, y, stats);
+}
+
+void ProfiledBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy,
+                                          Matrix dx, Matrix dweight, Matrix dbias) {
+  const auto watch = pass(Work::layer_norm_backward, x.bytes() + dy.bytes() + 2 * dx.bytes());
+  inner_->layer_norm_backward(x, stats, weight, dy, dx, dweight, dbias);
+}
+
+void ProfiledBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+                             Matrix before_gelu) {
+  const auto watch = product(Work::products, product_flops(x.rows, weight.in(), weight.out()));
+  inner_->linear(x, weight, bias, y, epilogue, before_gelu);
+}
+
+void ProfiledBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {
+  const auto watch = product(Work::products_backward, product_flops(dy.rows, weight.out(), weight.in()));
+  inner_->linear_backward_input(dy, weight, dx);
+}
+
+void ProfiledBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
+  const auto watch = product(Work::products_backward, product_flops(dy.cols, dy.rows, x.cols));
+  inner_->linear_backward_weight(dy, x, dweight);
+}
+
+void ProfiledBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {
+  const auto watch = pass(Work::bias_gradients, dy.bytes());
+  inner_->linear_backward_bias(dy, dbias);
+}
+
+void ProfiledBackend::gelu(ConstMatrix z, Matrix y) {
+  const auto watch = pass(Work::gelu, z.bytes() + y.bytes());
+  inner_->gelu(z, y);
+}
+
+void ProfiledBackend::gelu_backward(ConstMatrix z, Matrix dy) {
+  const auto watch = pass(Work::gelu, z.bytes() + 2 * dy.bytes());
+  inner_->gelu_backward(z, dy);
+}
+
+void ProfiledBackend::attention(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, Matrix y,
+                                Matrix log_sums) {
+  const auto watch = product(Work::attention, kForwardProducts * attention_flops(texts, y.cols));
+  inner_->attention(texts, qkv, slopes, y, log_sums);
+}
+
+void ProfiledBackend::attention_backward(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes,
+                                         ConstMatrix log_sums, ConstMatrix dy, Matrix dqkv) {
+  const auto watch = product(Work::attention_backward, kBackwardProducts * attention_flops(texts, dy.cols));
+  inner_->attention_backward(texts, qkv, slopes, log_sums, dy, dqkv);
+}
+
+void ProfiledBackend::pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) {
+  const auto watch = pass(Work::pooling, h.bytes() + e.bytes());
+  inner_->pool(texts, h, modes, e);
+}
+
+void ProfiledBackend::pool_backward(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes,
+                                    ConstMatrix de, Matrix dh) {
+  const auto watch = pass(Work::pooling, dh.bytes() + de.bytes());
+  inner_->pool_backward(texts, h, modes, de, dh);
+}
+
+void ProfiledBackend::normalize_rows(ConstMatrix x, Matrix y, Matrix norms) {
+  const auto watch = pass(Work::loss, x.bytes() + y.bytes());
+  inner_->normalize_rows(x, y, norms);
+}
+
+void ProfiledBackend::normalize_rows_backward(ConstMatrix y, ConstMatrix norms, ConstMatrix dy, Matrix dx) {
+  const auto watch = pass(Work::loss, y.bytes() + dy.bytes() + dx.bytes());
+  inner_->normalize_rows_backward(y, norms, dy, dx);
+}
+
+void ProfiledBackend::matmul(ConstMatrix a, bool transpose_a, ConstMatrix b, bool transpose_b, float alpha, Matrix c) {
+  const auto watch = product(Work::loss, product_flops(c.rows, transpose_a ? a.rows : a.cols, c.cols));
+  inner_->matmul(a, transpose_a, b, transpose_b, alpha, c);
+}
+
+double ProfiledBackend::cross_entropy(Matrix scores, std::span<const std::int32_t> labels) {
+  const auto watch = pass(Work::loss, 2 * scores.bytes());
+  return inner_->cross_entropy(scores, labels);
+}
+
+double ProfiledBackend::sum_of_squares(ConstMatrix x) {
+  const auto watch = pass(Work::optimiser, x.bytes());
+  return inner_->sum_of_squares(x);
+}
+
+void ProfiledBackend::adamw(const AdamW& options, ConstMatrix gradient, Matrix parameter, Matrix m, Matrix v) {
+  const auto watch = pass(Work::optimiser, gradient.bytes() + 2 * (parameter.bytes() + m.bytes() + v.bytes()));
+  inner_->adamw(options, gradient, parameter, m, v);
+}
+
+}  // namespace sgpt::cli
