@@ -81,6 +81,7 @@ struct TrainOptions {
   std::filesystem::path log_file;    ///< JSON lines, one a step; empty: none
   std::filesystem::path run_folder;  ///< for TensorBoard files and what `sgpt report` reads; empty: none
   WatchLog watch_log = WatchLog::none;
+  bool wandb = false;   ///< feed the client of Weights & Biases, a Python package, too
   std::string command;  ///< as it was typed, for the run's record and the model card
 
   std::string backend = "cpu";

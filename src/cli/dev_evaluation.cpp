@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include "base/atomic_file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -30,22 +30,6 @@ std::string obstacle(const DevFolder& folder) {
     names += (names.empty() ? "" : ", ") + file.filename().string();
   }
   return names.empty() ? names : fmt::format("{} has no {}", folder.path.string(), names);
-}
-
-/// {"MRR@10": 0.37, …}
-std::string json_of(const DevMetrics& metrics) {
-  std::string json = "{";
-  for (const auto& [name, value] : metrics.named()) {
-    json += fmt::format("{}\"{}\": {}", json.size() > 1 ? ", " : "", name, rounded(value));
-  }
-  return json + "}\n";
-}
-
-void record(const fs::path& run_folder, const std::string& json) {
-  std::error_code error;
-  fs::create_directories(run_folder, error);
-  if (error) throw UserError(fmt::format("{}: cannot be made: {}", run_folder.string(), error.message()));
-  write_file(RunFolder{run_folder}.evaluation(), json);
 }
 
 }  // namespace
@@ -72,7 +56,7 @@ void add_dev_options(CLI::App& command, DevArguments& arguments) {
       ->group(group);
 }
 
-void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments) {
+void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch) {
   const DevFolder folder{options.train_data.empty() ? options.msmarco.folder : options.train_data};
   std::error_code none;
   const bool msmarco = fs::exists(folder.collection(), none);
@@ -82,6 +66,7 @@ void run_dev_evaluation(const TrainOptions& options, const DevArguments& argumen
     if (msmarco) log::info(fmt::format("no dev evaluation: {}", missing));
     return;
   }
+  if (arguments.no_training) watch.start({.options = options});
   EncoderOptions encoder_options;
   encoder_options.brackets = options.brackets;
   encoder_options.pooling = {options.pooling};
@@ -92,11 +77,14 @@ void run_dev_evaluation(const TrainOptions& options, const DevArguments& argumen
   const Encoder encoder = Encoder::load(arguments.no_training ? options.model : options.output, encoder_options);
   const DevMetrics metrics = evaluate_dev(encoder, folder, arguments.corpus_max_size);
   std::string line;
-  for (const auto& [name, value] : metrics.named()) line += fmt::format("  {} {:.4f}", name, value);
+  std::vector<NamedNumber> numbers;
+  for (const auto& [name, value] : metrics.named()) {
+    line += fmt::format("  {} {:.4f}", name, value);
+    numbers.push_back({name, value});
+  }
   log::info(fmt::format("dev: {} queries, {} passages:{}", metrics.queries, metrics.passages, line));
-  const std::string json = json_of(metrics);
-  record(options.run_folder, json);
-  print_result(json);
+  watch.evaluation(numbers);
+  print_result(evaluation_json(numbers));
 }
 
 }  // namespace sgpt::cli

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "sgpt/trainer.h"
+#include "train/watch/run_watch.h"
 
 namespace CLI {
 class App;
@@ -21,8 +22,8 @@ struct DevArguments {
 void add_dev_options(CLI::App& command, DevArguments& arguments);
 
 /// Evaluates `model` (the base model with --no_training, otherwise what was trained) where --train_data is a folder
-/// with MS MARCO's dev files; prints the result, and adds it to the run's record. Where files are missing it says so;
+/// with MS MARCO's dev files; prints the result, and tells `watch` of it. Where files are missing it says so;
 /// with --no_training, when there is nothing else to do, it throws UserError.
-void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments);
+void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch);
 
 }  // namespace sgpt::cli

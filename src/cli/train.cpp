@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "backend/backend.h"
+#include "base/atomic_folder.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/command.h"
@@ -25,6 +27,7 @@
 #include "sgpt/trainer.h"
 #include "train/schedule.h"
 #include "train/train.h"
+#include "train/watch/run_watch.h"
 
 namespace sgpt::cli {
 namespace {
@@ -38,13 +41,12 @@ struct RefusedOption {
 };
 
 // Options of the reference that this program does not have: refused by name, never ignored.
-constexpr std::array<RefusedOption, 6> kRefused{{
+constexpr std::array<RefusedOption, 5> kRefused{{
     {"--use_pre_trained_model", false, "say what the model's folder says with --pooling, --specb and --max_seq_length"},
-    {"--use_amp", false, "training computes in 32 bits"},
-    {"--add_special_token", false, "use --specb"},
-    {"--speca", false, "use --specb"},
-    {"--asym", false, "queries and documents share one model"},
-    {"--wandb", false, "use --log_file"},
+    {"--use_amp", false, "training computes in 32 bits throughout; leave it out"},
+    {"--add_special_token", false, "use --specb, whose brackets are in the vocabulary already"},
+    {"--speca", false, "use --specb, whose brackets are in the vocabulary already"},
+    {"--asym", false, "one model embeds queries and documents; --specb tells them apart"},
 }};
 
 void add_refused(CLI::App& command) {
@@ -82,8 +84,8 @@ void add_files(CLI::App& command, TrainOptions& options) {
       ->group(group);
   command
       .add_option(names("--model_save_path"), options.output,
-                  "Folder to write the trained model to; it must be new or empty")
-      ->required()
+                  "Folder to write the trained model to; it must be new or empty. By default "
+                  "output/train_bi-encoder-mnrl-MODEL, with a - for each / in the model's name")
       ->type_name("DIR")
       ->group(group);
   command
@@ -265,7 +267,15 @@ void say_ranks(const Communicator& ranks, int threads) {
                         threads > 0 ? fmt::format(", {} threads each", threads) : ""));
 }
 
+/// As the reference names it, but for the date at its end: --resume finds the run by this name.
+std::filesystem::path default_output(const std::filesystem::path& model) {
+  std::string name = without_slash(model).string();
+  std::replace(name.begin(), name.end(), '/', '-');
+  return std::filesystem::path("output") / ("train_bi-encoder-mnrl-" + name);
+}
+
 void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev) {
+  if (options.output.empty()) options.output = default_output(options.model);
   finish_watch_options(options);
   if (options.threads == 0) options.threads = default_threads(ranks);
   say_ranks(ranks, options.threads);
@@ -280,11 +290,12 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
     return signals->received() != 0;
   };
   options.model = model_folder(options.model, ranks);
+  RunWatch watch(options, ranks.first());
   if (dev.no_training) {
-    if (ranks.first()) run_dev_evaluation(options, dev);
+    if (ranks.first()) run_dev_evaluation(options, dev, watch);
     return;
   }
-  const TrainResult result = train(options, ranks);
+  const TrainResult result = train(options, ranks, watch);
   progress.reset();
   if (!result.finished) throw stopped(result, options, ranks, signals->received());
   if (!ranks.first()) return;
@@ -294,7 +305,7 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
                         options.output.string()));
   log::info(fmt::format("the run is recorded in {}: sgpt report or tensorboard --logdir shows it",
                         options.run_folder.string()));
-  run_dev_evaluation(options, dev);
+  run_dev_evaluation(options, dev, watch);
 }
 
 }  // namespace

@@ -40,6 +40,11 @@ void add_watch_options(CLI::App& command, TrainOptions& options) {
       ->type_name("DIR")
       ->group(group);
   command
+      .add_flag(names("--wandb"), options.wandb,
+                "Record the run in Weights & Biases too, through its Python client (pip install wandb; WANDB_PROJECT, "
+                "WANDB_ENTITY, WANDB_MODE=offline and its like are the client's own)")
+      ->group(group);
+  command
       .add_option_function<std::string>(
           names("--wandbwatchlog"),
           [&options](const std::string& what) {

@@ -5,13 +5,14 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "sgpt/trainer.h"
 #include "train/watch/histogram.h"
 
 namespace sgpt {
 
-/// What is known of a run before its first step. The options outlive the run.
+/// What is known of a run before its first step; without steps, a model is only evaluated. The options outlive the run.
 struct RunInfo {
   const TrainOptions& options;
   std::int64_t first_step = 0;  ///< more than 0 when the run was resumed
@@ -27,6 +28,12 @@ struct NamedHistogram {
   Histogram values;
 };
 
+/// One number of an evaluation: "MRR@10".
+struct NamedNumber {
+  std::string_view name;
+  double value = 0;
+};
+
 /// All are called by the thread that trains, in the order of the run.
 class TrainObserver {
  public:
@@ -35,6 +42,8 @@ class TrainObserver {
   virtual void on_step(const TrainStep&) {}
   virtual void on_histograms(std::int64_t /*step*/, std::span<const NamedHistogram>) {}
   virtual void on_end(const TrainResult&) {}
+  /// After the end: the model was saved, and evaluated.
+  virtual void on_evaluation(std::int64_t /*step*/, std::span<const NamedNumber>) {}
 };
 
 }  // namespace sgpt

@@ -48,36 +48,45 @@ RunFacts unpacked(std::string_view bytes) {
 }
 
 RunFacts option_facts(const TrainOptions& options) {
+  // Every member by its name: one that is added to the options does not compile until it has a place here too, and then
+  // among the facts, unless it changes no bit of the result.
+  const auto& [model, train_data, msmarco, output, pooling, brackets, max_seq_length, negatives_per_query,
+               train_dataset_max_size, shuffle, batch_size, epochs, steps_per_epoch, learning_rate, scheduler,
+               warmup_steps, weight_decay, max_gradient_norm, scale, seed, freeze, freeze_non_bias,
+               train_word_embeddings, grad_cache, chunk_size, activation_memory, checkpoints, checkpoint_save_steps,
+               checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb, command, backend, threads,
+               on_step, stop] = options;
+  const auto& [folder, systems, negatives_per_system, score_margin, all_queries] = msmarco;
   RunFacts facts;
   const auto add = [&](const char* name, const auto& value) { facts.emplace_back(name, fmt::format("{}", value)); };
-  add("--pooling", name_of(options.pooling));
-  add("--specb", options.brackets);
-  add("--max_seq_length", options.max_seq_length);
-  add("--negatives_per_query", options.negatives_per_query);
-  add("--train_dataset_max_size", options.train_dataset_max_size);
-  if (options.train_data.empty()) {
-    add("--negs_to_use", fmt::format("{}", fmt::join(options.msmarco.systems, ",")));
-    add("--num_negs_per_system", options.msmarco.negatives_per_system);
-    add("--ce_score_margin", options.msmarco.score_margin);
-    add("--use_all_queries", options.msmarco.all_queries);
+  add("--pooling", name_of(pooling));
+  add("--specb", brackets);
+  add("--max_seq_length", max_seq_length);
+  add("--negatives_per_query", negatives_per_query);
+  add("--train_dataset_max_size", train_dataset_max_size);
+  if (train_data.empty()) {
+    add("--negs_to_use", fmt::format("{}", fmt::join(systems, ",")));
+    add("--num_negs_per_system", negatives_per_system);
+    add("--ce_score_margin", score_margin);
+    add("--use_all_queries", all_queries);
   }
-  add("--no_shuffle", !options.shuffle);
-  add("--train_batch_size", options.batch_size);
-  add("--epochs", options.epochs);
-  add("--steps_per_epoch", options.steps_per_epoch);
-  add("--lr", options.learning_rate);
-  add("--scheduler", options.scheduler);
-  add("--warmup_steps", options.warmup_steps);
-  add("--weight_decay", options.weight_decay);
-  add("--max_grad_norm", options.max_gradient_norm);
-  add("--scale", options.scale);
-  add("--seed", options.seed);
-  add("--freeze", options.freeze);
-  add("--freezenonbias", options.freeze_non_bias);
-  add("--unfreezewte", options.train_word_embeddings);
-  add("--gradcache", options.grad_cache);
-  add("--chunksize", options.chunk_size);
-  add("--backend", options.backend);
+  add("--no_shuffle", !shuffle);
+  add("--train_batch_size", batch_size);
+  add("--epochs", epochs);
+  add("--steps_per_epoch", steps_per_epoch);
+  add("--lr", learning_rate);
+  add("--scheduler", scheduler);
+  add("--warmup_steps", warmup_steps);
+  add("--weight_decay", weight_decay);
+  add("--max_grad_norm", max_gradient_norm);
+  add("--scale", scale);
+  add("--seed", seed);
+  add("--freeze", freeze);
+  add("--freezenonbias", freeze_non_bias);
+  add("--unfreezewte", train_word_embeddings);
+  add("--gradcache", grad_cache);
+  add("--chunksize", chunk_size);
+  add("--backend", backend);
   return facts;
 }
 

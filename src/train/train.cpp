@@ -189,7 +189,7 @@ class TrainingRun {
     Trainer& trainer;
     std::int64_t steps_per_epoch;
     Communicator& ranks;
-    RunWatch* watch;  // null but on rank 0
+    RunWatch& watch;
   };
   explicit TrainingRun(const Parts& parts)
       : parts_(parts), options_(parts.options), total_steps_(parts.steps_per_epoch * parts.options.epochs) {}
@@ -214,19 +214,17 @@ TrainResult TrainingRun::finish() {
   if (options_.resume) resume();
   const bool first = parts_.ranks.first();
   StepLog step_log(first ? options_.log_file : std::filesystem::path(), result_.resumed_at);
-  if (parts_.watch) {
-    parts_.watch->start({.options = options_,
-                         .first_step = result_.resumed_at,
-                         .total_steps = total_steps_,
-                         .steps_per_epoch = parts_.steps_per_epoch,
-                         .examples = parts_.data.size(),
-                         .trained_parameters = parts_.trainer.trained_size()});
-  }
+  parts_.watch.start({.options = options_,
+                      .first_step = result_.resumed_at,
+                      .total_steps = total_steps_,
+                      .steps_per_epoch = parts_.steps_per_epoch,
+                      .examples = parts_.data.size(),
+                      .trained_parameters = parts_.trainer.trained_size()});
   bool stop = asked_to_stop();
   for (std::int64_t number = result_.resumed_at; number < total_steps_ && !stop; ++number) {
     const TrainStep report = step(number);
     step_log.write(report);
-    if (parts_.watch) parts_.watch->step(report, parts_.model);
+    parts_.watch.step(report, parts_.model);
     if (first && options_.on_step) options_.on_step(report);
     stop = asked_to_stop();
     if (stop || checkpoint_is_due(number + 1)) save_checkpoint(number + 1);
@@ -234,7 +232,7 @@ TrainResult TrainingRun::finish() {
   result_.finished = result_.steps == total_steps_;
   result_.examples = parts_.data.size();
   result_.trained_parameters = parts_.trainer.trained_size();
-  if (parts_.watch) parts_.watch->end(result_);
+  parts_.watch.end(result_);
   return result_;
 }
 
@@ -323,11 +321,15 @@ void TrainingRun::save_checkpoint(std::int64_t steps) {
 TrainResult train(const TrainOptions& options) { return train(options, this_process_alone()); }
 
 TrainResult train(const TrainOptions& options, Communicator& ranks) {
+  RunWatch watch(options, ranks.first());
+  return train(options, ranks, watch);
+}
+
+TrainResult train(const TrainOptions& options, Communicator& ranks, RunWatch& watch) {
   check_options(options);
   schedule_of(options);
   RunCheckpoints checkpoints(options.output, {options.model, options.checkpoint_save_total_limit});
   require_no_checkpoints(options, checkpoints);
-  const auto watch = ranks.first() ? std::make_unique<RunWatch>(options) : nullptr;
   const ThreadScope threads(options.threads);
   const ModelFolder settings = trained_settings(options, ranks);
   const std::unique_ptr<Backend> backend = make_backend(options.backend);
@@ -357,7 +359,7 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
         fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",
                     trainer.trained_size(), options.epochs, steps_per_epoch, data.size(), data.negatives_per_query()));
   }
-  TrainingRun run({options, data, order, checkpoints, facts, model, trainer, steps_per_epoch, ranks, watch.get()});
+  TrainingRun run({options, data, order, checkpoints, facts, model, trainer, steps_per_epoch, ranks, watch});
   const TrainResult result = run.finish();
   if (result.finished && ranks.first()) {
     save(options, settings, checkpoint, model,

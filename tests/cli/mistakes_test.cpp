@@ -147,7 +147,7 @@ TEST_F(Mistakes, BrokenLineOfJsonIsNamedByItsNumber) {
 }
 
 TEST_F(Mistakes, OptionsOfTheReferenceThatAreNotBuiltAreRefusedByName) {
-  for (const char* option : {"--asym", "--speca", "--wandb", "--use_amp"}) {
+  for (const char* option : {"--asym", "--speca", "--add_special_token", "--use_amp"}) {
     expect_failure(sgpt({"train", "--model_name", at("model"), "--train_data", at("data"), "--model_save_path",
                          at("out"), option}),
                    2, std::string(option).substr(2));

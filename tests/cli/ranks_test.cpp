@@ -7,15 +7,12 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
-#include "cli/small_corpus.h"
-#include "temp_folder.h"
-#include "tiny_model.h"
+#include "cli/small_training.h"
 
 namespace sgpt::testing {
 namespace {
@@ -23,16 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 class RanksOfProgram : public ::testing::Test {
  protected:
   void SetUp() override {
-    write_tiny_model(home_ / "model");
-    write_small_corpus(home_ / "data");
     const Outcome outcome = run_command(under_mpirun(2, {"train", "--model_name", "absent", "--train_data", "absent",
                                                          "--model_save_path", (home_ / "never").string()}));
     if (outcome.status == 126) GTEST_SKIP() << "there is no mpirun";
@@ -42,42 +32,21 @@ class RanksOfProgram : public ::testing::Test {
   }
 
   std::vector<std::string> command(const std::string& target, int batch, const std::vector<std::string>& more) const {
-    std::vector<std::string> words{"train",
-                                   "--model_name",
-                                   (home_ / "model").string(),
-                                   "--train_data",
-                                   (home_ / "data").string(),
-                                   "--model_save_path",
-                                   (home_ / target).string(),
-                                   "--train_batch_size",
-                                   std::to_string(batch),
-                                   "--freezenonbias",
-                                   "--specb",
-                                   "--pooling",
-                                   "weightedmean",
-                                   "--gradcache",
-                                   "--chunksize",
-                                   "2",
-                                   "--threads",
-                                   "1",
-                                   "--lr",
-                                   "1e-3",
-                                   "--warmup_steps",
-                                   "2",
-                                   "--log_file",
-                                   (home_ / (target + ".jsonl")).string()};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+    std::vector<std::string> options{
+        "--train_batch_size", std::to_string(batch), "--specb", "--pooling",      "weightedmean",
+        "--gradcache",        "--chunksize",         "2",       "--warmup_steps", "2"};
+    options.insert(options.end(), more.begin(), more.end());
+    return home_.command(target, options);
   }
 
   std::vector<nlohmann::json> log_of(const std::string& target) const {
-    std::ifstream in(home_ / (target + ".jsonl"));
+    std::ifstream in(home_.log(target));
     std::vector<nlohmann::json> steps;
     for (std::string line; std::getline(in, line);) steps.push_back(nlohmann::json::parse(line));
     return steps;
   }
 
-  TempFolder home_;
+  SmallTraining home_;
 };
 
 TEST_F(RanksOfProgram, TwoAndThreeTrainAsOneWithTheirBatchesTogether) {
@@ -190,7 +159,7 @@ TEST_F(RanksOfProgram, ARankThatDiesEndsTheRunWhichGoesOnFromItsCheckpoint) {
   const Outcome resumed = run_command(under_mpirun(2, command("dies", 4, again)));
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_THAT(resumed.err, HasSubstr("resumed from"));
-  EXPECT_EQ(text_of(home_ / "dies" / "model.safetensors"), text_of(home_ / "whole" / "model.safetensors"));
+  EXPECT_EQ(home_.weights("dies"), home_.weights("whole"));
 }
 
 }  // namespace

@@ -5,15 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <fstream>
-#include <iterator>
+#include <filesystem>
 #include <random>
 #include <thread>
 
 #include "cli/program.h"
-#include "cli/small_corpus.h"
-#include "temp_folder.h"
-#include "tiny_model.h"
+#include "cli/small_training.h"
 
 namespace sgpt::testing {
 namespace {
@@ -21,54 +18,25 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 class ResumedProgram : public ::testing::Test {
  protected:
-  ResumedProgram() {
-    write_tiny_model(home_ / "model");
-    write_small_corpus(home_ / "data");
-  }
-
   std::vector<std::string> command(const std::string& target, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words{"train",
-                                   "--model_name",
-                                   (home_ / "model").string(),
-                                   "--train_data",
-                                   (home_ / "data").string(),
-                                   "--model_save_path",
-                                   (home_ / target).string(),
-                                   "--train_batch_size",
-                                   "10",
-                                   "--epochs",
-                                   "40",
-                                   "--freezenonbias",
-                                   "--threads",
-                                   "1",
-                                   "--lr",
-                                   "1e-3",
-                                   "--log_file",
-                                   (home_ / (target + ".jsonl")).string()};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+    std::vector<std::string> options{"--train_batch_size", "10", "--epochs", "40"};
+    options.insert(options.end(), more.begin(), more.end());
+    return home_.command(target, options);
   }
-
-  std::string model(const std::string& target) const { return text_of(home_ / target / "model.safetensors"); }
 
   /// Waits until the run has made some steps.
   void await_steps(const std::string& target, std::size_t steps) const {
     for (int i = 0; i < 3000; ++i) {
-      const std::string log = text_of(home_ / (target + ".jsonl"));
+      const std::string log = text_of(home_.log(target));
       if (static_cast<std::size_t>(std::count(log.begin(), log.end(), '\n')) >= steps) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     FAIL() << "no steps were made";
   }
 
-  TempFolder home_;
+  SmallTraining home_;
 };
 
 TEST_F(ResumedProgram, KilledAtRandomMomentsItEndsWithTheSameFile) {
@@ -93,7 +61,7 @@ TEST_F(ResumedProgram, KilledAtRandomMomentsItEndsWithTheSameFile) {
     const Outcome last = sgpt(command("killed", {"--resume", "--checkpoint_save_steps", "2"}));
     ASSERT_EQ(last.status, 0) << last.err;
   }
-  EXPECT_EQ(model("killed"), model("whole"));
+  EXPECT_EQ(home_.weights("killed"), home_.weights("whole"));
 }
 
 TEST_F(ResumedProgram, ASignalFinishesTheStepSavesAndEndsWithItsStatus) {
@@ -108,11 +76,11 @@ TEST_F(ResumedProgram, ASignalFinishesTheStepSavesAndEndsWithItsStatus) {
     EXPECT_EQ(outcome.status, 128 + signal) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr("--resume"));
     EXPECT_FALSE(fs::exists(home_ / target));
-    const std::string log = text_of(home_ / (target + ".jsonl"));
+    const std::string log = text_of(home_.log(target));
     const auto steps = std::count(log.begin(), log.end(), '\n');
     EXPECT_TRUE(fs::exists(home_ / (target + ".checkpoints") / ("step-" + std::to_string(steps))));
     ASSERT_EQ(sgpt(command(target, {"--resume"})).status, 0);
-    EXPECT_EQ(model(target), model("whole"));
+    EXPECT_EQ(home_.weights(target), home_.weights("whole"));
   }
 }
 

@@ -10,13 +10,9 @@
 #include <string_view>
 
 #include "train/observer.h"
+#include "train/watch/scalars.h"
 
 namespace sgpt {
-
-struct Scalar {
-  std::string_view tag;
-  double value;
-};
 
 class EventFile {
  public:

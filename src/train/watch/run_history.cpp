@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <system_error>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 
 #include "base/atomic_file.h"
 #include "sgpt/error.h"
+#include "sgpt/metrics.h"
 
 namespace sgpt {
 namespace {
@@ -20,36 +23,6 @@ using Json = nlohmann::ordered_json;
 
 std::string dump(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);  // paths may be in any encoding
-}
-
-/// The step of a whole line, or −1.
-std::int64_t step_of(const std::string& line) {
-  const Json json = Json::parse(line, nullptr, false);
-  if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) return -1;
-  return json["step"].get<std::int64_t>();
-}
-
-/// Opens a file of lines to write more of them, keeping those of the steps before.
-void open_lines(const fs::path& path, std::int64_t first_step, std::ofstream& out) {
-  std::string kept;
-  if (first_step > 0) {
-    std::ifstream in(path);
-    for (std::string line; std::getline(in, line);) {
-      const std::int64_t step = step_of(line);
-      if (step < 0 || step >= first_step) break;
-      kept += line + "\n";
-    }
-  }
-  write_file(path, kept);
-  out.close();
-  out.clear();
-  out.open(path, std::ios::app);
-  if (!out) throw MachineError(fmt::format("{}: cannot be written", path.string()));
-}
-
-void write_line(std::ofstream& out, const std::string& line, const fs::path& path) {
-  out << line << std::endl;
-  if (!out) throw MachineError(fmt::format("{}: writing failed; is the disk full?", path.string()));
 }
 
 Json facts_of(const RunInfo& info) {
@@ -129,11 +102,14 @@ RunRecord::Bins bins_of(const nlohmann::json& json) {
 }  // namespace
 
 void RunHistory::on_start(const RunInfo& info) {
+  make_run_folder(folder_.path);
+  if (info.total_steps == 0) return;
   std::error_code none;
   if (info.first_step == 0) fs::remove(folder_.evaluation(), none);
+  if (!info.options.wandb) fs::remove(folder_.wandb(), none);  // it would be of another run
   write_file(folder_.run(), dump(facts_of(info), 2) + "\n");
-  open_lines(folder_.steps(), info.first_step, steps_);
-  open_lines(folder_.histograms(), info.first_step, histograms_);
+  steps_ = StepLines(folder_.steps(), info.first_step);
+  histograms_ = StepLines(folder_.histograms(), info.first_step);
 }
 
 void RunHistory::on_step(const TrainStep& step) {
@@ -143,7 +119,7 @@ void RunHistory::on_step(const TrainStep& step) {
                   {"lr", step.learning_rate},
                   {"tokens", step.tokens},
                   {"tokens_per_second", std::round(step.tokens_per_second * 10) / 10}};
-  write_line(steps_, dump(line), folder_.steps());
+  steps_.write(dump(line));
 }
 
 void RunHistory::on_histograms(std::int64_t step, std::span<const NamedHistogram> histograms) {
@@ -151,7 +127,7 @@ void RunHistory::on_histograms(std::int64_t step, std::span<const NamedHistogram
     const Histogram& values = histogram.values;
     const Json line{{"step", step},      {"name", histogram.name}, {"count", values.count}, {"min", values.min},
                     {"max", values.max}, {"sum", values.sum},      {"bins", values.bins}};
-    write_line(histograms_, dump(line), folder_.histograms());
+    histograms_.write(dump(line));
   }
 }
 
@@ -162,6 +138,28 @@ void RunHistory::on_end(const TrainResult& result) {
   facts["tokens"] = result.tokens;
   facts["last loss"] = result.last_loss;
   write_file(folder_.run(), dump(facts, 2) + "\n");
+}
+
+void RunHistory::on_evaluation(std::int64_t /*step*/, std::span<const NamedNumber> numbers) {
+  write_file(folder_.evaluation(), evaluation_json(numbers));
+}
+
+std::string evaluation_json(std::span<const NamedNumber> numbers) {
+  std::string json = "{";
+  for (const NamedNumber& number : numbers) {
+    json += fmt::format("{}\"{}\": {}", json.size() > 1 ? ", " : "", number.name, rounded(number.value));
+  }
+  return json + "}\n";
+}
+
+void make_run_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error && !fs::is_directory(folder, error)) error = std::make_error_code(std::errc::not_a_directory);
+  if (error) {
+    throw UserError(
+        fmt::format("{}: cannot be made: {}; choose another folder with --log_dir", folder.string(), error.message()));
+  }
 }
 
 RunRecord read_run(const fs::path& path) {

@@ -5,13 +5,13 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "train/observer.h"
+#include "train/step_lines.h"
 
 namespace sgpt {
 
@@ -22,25 +22,33 @@ struct RunFolder {
   std::filesystem::path steps() const { return path / "history.jsonl"; }
   std::filesystem::path histograms() const { return path / "histograms.jsonl"; }
   std::filesystem::path evaluation() const { return path / "evaluation.json"; }
+  std::filesystem::path wandb() const { return path / "wandb.json"; }  ///< {"id": …} of the run there
 };
 
-/// Writes the record, but for the evaluation. The lines of steps before the first one of a resumed run stay.
+/// Throws UserError when it cannot be made.
+void make_run_folder(const std::filesystem::path& folder);
+
+/// Writes the record. The lines of steps before the first one of a resumed run stay.
 class RunHistory : public TrainObserver {
  public:
-  /// The folder must be there.
   explicit RunHistory(const std::filesystem::path& folder) : folder_{folder} {}
 
-  /// All throw MachineError when writing fails.
+  /// Makes the folder. All throw MachineError when writing fails. A run without steps leaves an earlier one's record,
+  /// but for the evaluation, as it is.
   void on_start(const RunInfo& info) override;
   void on_step(const TrainStep& step) override;
   void on_histograms(std::int64_t step, std::span<const NamedHistogram> histograms) override;
   void on_end(const TrainResult& result) override;
+  void on_evaluation(std::int64_t step, std::span<const NamedNumber> numbers) override;
 
  private:
   RunFolder folder_;
-  std::ofstream steps_;
-  std::ofstream histograms_;
+  StepLines steps_;
+  StepLines histograms_;
 };
+
+/// {"MRR@10": 0.37, …}, rounded, and the end of the line.
+std::string evaluation_json(std::span<const NamedNumber> numbers);
 
 /// A record as it was read.
 struct RunRecord {

@@ -1,29 +1,14 @@
 #include "train/watch/run_watch.h"
 
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include <fmt/format.h>
 
-#include "sgpt/error.h"
 #include "train/watch/run_history.h"
 #include "train/watch/tensorboard.h"
+#include "train/watch/wandb.h"
 
 namespace sgpt {
-namespace {
-
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!error && !std::filesystem::is_directory(folder, error)) error = std::make_error_code(std::errc::not_a_directory);
-  if (error) {
-    throw UserError(
-        fmt::format("{}: cannot be made: {}; choose another folder with --log_dir", folder.string(), error.message()));
-  }
-}
-
-}  // namespace
 
 std::vector<NamedHistogram> measure_model(const Bloom& model, WatchLog what) {
   std::vector<NamedHistogram> histograms;
@@ -41,14 +26,16 @@ std::vector<NamedHistogram> measure_model(const Bloom& model, WatchLog what) {
   return histograms;
 }
 
-RunWatch::RunWatch(const TrainOptions& options) : options_(options) {
+RunWatch::RunWatch(const TrainOptions& options, bool first_rank) : options_(options) {
+  if (!first_rank) return;
+  // The one that may refuse the run is asked first: a refusal leaves nothing behind.
+  if (options.wandb) observers_.push_back(std::make_unique<Wandb>(WandbOptions{.run_folder = options.run_folder}));
   if (options.run_folder.empty()) return;
   observers_.push_back(std::make_unique<RunHistory>(options.run_folder));
   observers_.push_back(std::make_unique<TensorBoard>(options.run_folder));
 }
 
 void RunWatch::start(const RunInfo& info) {
-  if (!options_.run_folder.empty()) make_folder(options_.run_folder);
   for (const auto& observer : observers_) observer->on_start(info);
 }
 
@@ -60,7 +47,12 @@ void RunWatch::step(const TrainStep& step, const Bloom& model) {
 }
 
 void RunWatch::end(const TrainResult& result) {
+  steps_ = result.steps;
   for (const auto& observer : observers_) observer->on_end(result);
+}
+
+void RunWatch::evaluation(std::span<const NamedNumber> numbers) {
+  for (const auto& observer : observers_) observer->on_evaluation(steps_, numbers);
 }
 
 }  // namespace sgpt

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "model/bloom.h"
@@ -15,18 +16,21 @@ class RunWatch {
   /// Distributions are measured at every step that is a multiple of this.
   static constexpr std::int64_t kHistogramSteps = 100;
 
-  /// The options outlive it.
-  explicit RunWatch(const TrainOptions& options);
+  /// The options outlive it. Only the first rank's run is observed. Throws UserError when an observer can't be had.
+  explicit RunWatch(const TrainOptions& options, bool first_rank = true);
 
   /// Before the first step, when all else is known to be sound: throws UserError when the run's folder cannot be made.
   void start(const RunInfo& info);
   /// After the step: the model holds its gradients (not clipped) and the new values.
   void step(const TrainStep& step, const Bloom& model);
   void end(const TrainResult& result);
+  /// After the end, or after the start of a run without steps.
+  void evaluation(std::span<const NamedNumber> numbers);
 
  private:
   const TrainOptions& options_;
   std::vector<std::unique_ptr<TrainObserver>> observers_;
+  std::int64_t steps_ = 0;  // done at the end
 };
 
 /// The distributions of the trained parameters' gradients, of their values, or of both.
