@@ -1,5 +1,7 @@
 // Linear layers in the shapes of BLOOM-560m and of a small model, in every compute type, against oneDNN's own f32;
 // packing; weight gradients.
+#include <algorithm>
+
 #include "inputs.h"
 
 namespace sgpt::bench {
@@ -22,7 +24,9 @@ void linear(::benchmark::State& state, CpuProducts products, Epilogue epilogue, 
   const auto backend = make_cpu_backend(products);
   Input x(rows, in), w(out, in), bias(1, out), y(rows, out);
   if (!backend->computes(type)) return state.SkipWithError("this processor does not compute in this type");
-  const ConstMatrix as_stored(Matrix(w).data, out, in, stored);  // as halves, the first half of its bytes
+  std::vector<std::uint16_t> halves(static_cast<std::size_t>(out * in));
+  std::transform(Matrix(w).f32(), Matrix(w).f32() + out * in, halves.begin(), bf16_from_float);
+  const ConstMatrix as_stored = stored == DType::bf16 ? ConstMatrix(halves.data(), out, in, stored) : Matrix(w);
   const auto weight = backend->pack(as_stored, WeightUse::forward, type);
   for (auto _ : state) backend->linear(Matrix(x), *weight, Matrix(bias), y, epilogue);
   report_flops(state, product_flops(rows, in, out));
