@@ -1,4 +1,7 @@
-// Linear layers in the shapes of BLOOM-560m and of a small model, against oneDNN's own time; packing; weight gradients.
+// Linear layers in the shapes of BLOOM-560m and of a small model, in every compute type, against oneDNN's own f32;
+// packing; weight gradients.
+#include <algorithm>
+
 #include "inputs.h"
 
 namespace sgpt::bench {
@@ -15,11 +18,16 @@ void shapes(::benchmark::internal::Benchmark* b) {
   }
 }
 
-void linear(::benchmark::State& state, CpuProducts products, Epilogue epilogue) {
+void linear(::benchmark::State& state, CpuProducts products, Epilogue epilogue, ComputeType type = ComputeType::f32,
+            DType stored = DType::f32) {
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
   const auto backend = make_cpu_backend(products);
   Input x(rows, in), w(out, in), bias(1, out), y(rows, out);
-  const auto weight = backend->pack(Matrix(w), WeightUse::forward);
+  if (!backend->computes(type)) return state.SkipWithError("this processor does not compute in this type");
+  std::vector<std::uint16_t> halves(static_cast<std::size_t>(out * in));
+  std::transform(Matrix(w).f32(), Matrix(w).f32() + out * in, halves.begin(), bf16_from_float);
+  const ConstMatrix as_stored = stored == DType::bf16 ? ConstMatrix(halves.data(), out, in, stored) : Matrix(w);
+  const auto weight = backend->pack(as_stored, WeightUse::forward, type);
   for (auto _ : state) backend->linear(Matrix(x), *weight, Matrix(bias), y, epilogue);
   report_flops(state, product_flops(rows, in, out));
   if (products == CpuProducts::best) {
@@ -31,6 +39,10 @@ void linear(::benchmark::State& state, CpuProducts products, Epilogue epilogue) 
 BENCHMARK_CAPTURE(linear, bias, CpuProducts::best, Epilogue::none)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, gelu, CpuProducts::best, Epilogue::gelu)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, add, CpuProducts::best, Epilogue::add)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, streamed_bf16, CpuProducts::best, Epilogue::none, ComputeType::f32, DType::bf16)
+    ->Apply(shapes);
+BENCHMARK_CAPTURE(linear, bf16, CpuProducts::best, Epilogue::none, ComputeType::bf16)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, int8, CpuProducts::best, Epilogue::none, ComputeType::int8)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, own_products, CpuProducts::simd, Epilogue::none)->Apply(shapes);
 
 void linear_backward_weight(::benchmark::State& state) {
@@ -60,18 +72,15 @@ void search_scores(::benchmark::State& state) {
 }
 BENCHMARK(search_scores)->Args({1, 8192, 1024})->Args({64, 8192, 1024})->Args({512, 8192, 1024})->UseRealTime();
 
-void pack(::benchmark::State& state, DType type) {
+void pack(::benchmark::State& state, ComputeType type) {
   const std::int64_t out = 4096, in = 1024;
   const auto backend = make_cpu_backend();
   Input w(out, in);
-  const ConstMatrix as_stored(Matrix(w).data, out, in, type);
-  for (auto _ : state) {
-    ::benchmark::DoNotOptimize(backend->pack(as_stored, WeightUse::forward));
-  }
+  for (auto _ : state) ::benchmark::DoNotOptimize(backend->pack(Matrix(w), WeightUse::forward, type));
   report_bytes(state, out * in * 4);
 }
-BENCHMARK_CAPTURE(pack, f32, DType::f32)->UseRealTime();
-BENCHMARK_CAPTURE(pack, bf16, DType::bf16)->UseRealTime();
+BENCHMARK_CAPTURE(pack, f32, ComputeType::f32)->UseRealTime();
+BENCHMARK_CAPTURE(pack, int8, ComputeType::int8)->UseRealTime();
 
 }  // namespace
 }  // namespace sgpt::bench

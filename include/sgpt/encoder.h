@@ -29,7 +29,7 @@ struct EncoderOptions {
   std::string backend = "cpu";                      ///< "cpu" or "reference"
   /// A safetensors file whose tensors stand in for the folder's own, such as trained.safetensors of a run's checkpoint.
   std::filesystem::path trained = {};
-  std::optional<ComputeType> compute = {};          ///< unset: f32, or int8 where the weights are
+  std::optional<ComputeType> compute = {};  ///< unset: f32, or int8 where the weights are
 };
 
 /// One embedding a row: float32 [rows, dimension], row-major.

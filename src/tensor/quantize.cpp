@@ -1,8 +1,8 @@
 #include "tensor/quantize.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
-#include <cmath>
 
 namespace sgpt {
 namespace {
@@ -20,18 +20,32 @@ void load_block(ConstMatrix weight, std::int64_t row, std::int64_t first, std::i
   }
 }
 
+/// |x| of the number furthest from zero. Floats without their sign are in the order of their bits, and integers are
+/// what compilers turn into vector code.
+float largest_magnitude(const float* block, std::int64_t count) {
+  std::int32_t largest = 0;
+  for (std::int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, std::bit_cast<std::int32_t>(block[i]) & 0x7fffffff);
+  return std::bit_cast<float>(largest);
+}
+
+/// To the nearest integer, ties to even, for numbers far smaller than the constant: the addition itself rounds.
+float rounded(float x) {
+  constexpr float kLastPlaceIsOne = 0x1.8p23f;
+  return (x + kLastPlaceIsOne) - kLastPlaceIsOne;
+}
+
 /// Returns the scale. A block of zeros, or of numbers too small for a scale, has the scale 0.
 float quantize_block(const float* block, std::int64_t count, std::int8_t* values) {
-  float largest = 0;
-  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(block[i]));
-  const float scale = largest / kLargest;
+  const float scale = largest_magnitude(block, count) / kLargest;
   if (scale == 0) {
     std::fill_n(values, count, std::int8_t{0});
     return 0;
   }
-  // The quotient may pass 127 by a rounding where the scale itself is a subnormal.
   for (std::int64_t i = 0; i < count; ++i) {
-    values[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint(block[i] / scale), -kLargest, kLargest));
+    // The quotient may pass 127 by a rounding where the scale itself is a subnormal.
+    const float limited = std::min(std::max(block[i] / scale, -kLargest), kLargest);
+    values[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(rounded(limited)));
   }
   return scale;
 }

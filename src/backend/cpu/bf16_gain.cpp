@@ -27,7 +27,7 @@ class TimedTile {
       RowRange none{};
       auto* to = reinterpret_cast<std::byte*>(values.data()) +
                  static_cast<std::size_t>(row * kInner) * kernel.left_value_bytes();
-      kernel.convert_row(left_.data(), kInner, kInner, to, none);
+      kernel.convert_row(left_.data(), kInner, kInner, to, nullptr, none);
     }
     left_ = std::move(values);
   }
@@ -36,7 +36,7 @@ class TimedTile {
     float* tile = workspace_.floats(kTileSlot, kRows * kernel_.tile_stride(kChunkCols));
     const std::byte* right = packed_.chunk(0, workspace_);
     const auto start = std::chrono::steady_clock::now();
-    kernel_.multiply({left_.data(), nullptr}, kRows, kInner, kChunkCols, right, tile, false, workspace_);
+    kernel_.multiply({.values = left_.data()}, kRows, kInner, kChunkCols, right, tile, false, workspace_);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 

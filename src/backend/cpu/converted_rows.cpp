@@ -32,20 +32,26 @@ void round_to_bf16_n(const float* row, std::int64_t count, std::int64_t inner, s
   std::fill(values + count, values + inner, std::uint16_t{0});
 }
 
+// A range so many times the mean magnitude: some 7 for normally distributed numbers.
+constexpr float kRangeOfOutliers = 16;
+
 HWY_INLINE RowRange range_of(const float* row, std::int64_t count) {
-  if (count == 0) return {0, 0};
-  Floats low = broadcast(row[0]), high = low;
+  if (count == 0) return {};
+  Floats low = broadcast(row[0]), high = low, magnitudes = hn::Zero(F());
   Floats zero = hn::Zero(F());  // or NaN, once there is a number that is not finite: Min and Max may lose it
   for (std::int64_t i = 0; i < count; i += lanes()) {
     // Past the row the first number stands once more.
     const auto present = hn::FirstN(F(), static_cast<std::size_t>(HWY_MIN(count - i, lanes())));
-    const Floats x = hn::IfThenElse(present, load(row + i, count - i), broadcast(row[0]));
+    const Floats there = load(row + i, count - i), x = hn::IfThenElse(present, there, broadcast(row[0]));
     low = hn::Min(low, x);
     high = hn::Max(high, x);
+    magnitudes = hn::Add(magnitudes, hn::Abs(there));
     zero = hn::Add(zero, hn::Sub(x, x));
   }
   const float lowest = hn::GetLane(hn::MinOfLanes(F(), low)) + sum_of(zero);
-  return {(hn::GetLane(hn::MaxOfLanes(F(), high)) - lowest) / 255.0f, lowest};
+  const float range = hn::GetLane(hn::MaxOfLanes(F(), high)) - lowest, step = range / 255.0f;
+  const bool outliers = range * static_cast<float>(count) > kRangeOfOutliers * sum_of(magnitudes);
+  return {step, lowest, outliers ? step / 255.0f : 0.0f};
 }
 
 HWY_INLINE void store_integers(hn::Vec<Ints> v, std::uint8_t* to) {
@@ -56,22 +62,31 @@ HWY_INLINE void store_integers(hn::Vec<Ints> v, float* to) { hn::StoreU(hn::Conv
 
 /// `inner` is a multiple of every vector's length.
 template <class T>
-HWY_INLINE void quantize(const float* row, std::int64_t count, std::int64_t inner, T* values, RowRange& range) {
+HWY_INLINE void quantize(const float* row, std::int64_t count, std::int64_t inner, T* values, T* fine,
+                         RowRange& range) {
   range = range_of(row, count);
   const Floats inverse = broadcast(range.step > 0 ? 1.0f / range.step : 0.0f), lowest = broadcast(range.lowest);
+  if (range.fine_step == 0) std::fill_n(fine, inner, T{0});
   for (std::int64_t i = 0; i < inner; i += lanes()) {
-    const Floats steps = hn::Mul(hn::Sub(load(row + i, HWY_MAX(count - i, 0)), lowest), inverse);
-    const auto integers = hn::NearestInt(first_lanes(hn::Min(steps, broadcast(255.0f)), HWY_MAX(count - i, 0)));
-    store_integers(integers, values + i);
+    const std::int64_t left = HWY_MAX(count - i, 0);
+    const Floats steps = hn::Min(hn::Mul(hn::Sub(load(row + i, left), lowest), inverse), broadcast(255.0f));
+    if (range.fine_step == 0) {
+      store_integers(hn::NearestInt(first_lanes(steps, left)), values + i);
+      continue;
+    }
+    const Floats whole = hn::Floor(steps), rest = hn::Mul(hn::Sub(steps, whole), broadcast(255.0f));
+    store_integers(hn::NearestInt(first_lanes(whole, left)), values + i);
+    store_integers(hn::NearestInt(first_lanes(rest, left)), fine + i);
   }
 }
 
 void quantize_to_bytes(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values,
-                       RowRange& range) {
-  quantize(row, count, inner, values, range);
+                       std::uint8_t* fine, RowRange& range) {
+  quantize(row, count, inner, values, fine, range);
 }
-void quantize_to_floats(const float* row, std::int64_t count, std::int64_t inner, float* values, RowRange& range) {
-  quantize(row, count, inner, values, range);
+void quantize_to_floats(const float* row, std::int64_t count, std::int64_t inner, float* values, float* fine,
+                        RowRange& range) {
+  quantize(row, count, inner, values, fine, range);
 }
 
 void convert_integers(const std::int8_t* integers, std::int64_t n, float* floats) {
@@ -100,6 +115,20 @@ void add_quantized_tile(const QuantizedProduct& product, std::int64_t rows, std:
   }
 }
 
+// A row without fine values has a fine step and exact sums of zero, and stays as it is to the bit.
+void add_fine_tile(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, float* tile) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* exact = product.exact + r * product.stride;
+    float* to = tile + r * product.stride;
+    const Floats step = broadcast(product.ranges[r].fine_step);
+    for (std::int64_t j = 0; j < cols; j += lanes()) {
+      const std::int64_t left = cols - j;
+      const Floats scale = hn::Mul(step, load(product.scales + j, left));
+      store(hn::MulAdd(load(exact + j, left), scale, load(to + j, left)), to + j, left);
+    }
+  }
+}
+
 }  // namespace sgpt::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -111,15 +140,18 @@ HWY_EXPORT(quantize_to_bytes);
 HWY_EXPORT(quantize_to_floats);
 HWY_EXPORT(convert_integers);
 HWY_EXPORT(add_quantized_tile);
+HWY_EXPORT(add_fine_tile);
 
 void round_to_bf16(const float* row, std::int64_t count, std::int64_t inner, std::uint16_t* values) {
   HWY_DYNAMIC_DISPATCH(round_to_bf16_n)(row, count, inner, values);
 }
-void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values, RowRange& range) {
-  HWY_DYNAMIC_DISPATCH(quantize_to_bytes)(row, count, inner, values, range);
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values, std::uint8_t* fine,
+                  RowRange& range) {
+  HWY_DYNAMIC_DISPATCH(quantize_to_bytes)(row, count, inner, values, fine, range);
 }
-void quantize_row(const float* row, std::int64_t count, std::int64_t inner, float* values, RowRange& range) {
-  HWY_DYNAMIC_DISPATCH(quantize_to_floats)(row, count, inner, values, range);
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, float* values, float* fine,
+                  RowRange& range) {
+  HWY_DYNAMIC_DISPATCH(quantize_to_floats)(row, count, inner, values, fine, range);
 }
 void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats) {
   HWY_DYNAMIC_DISPATCH(convert_integers)(integers, n, floats);
@@ -127,6 +159,10 @@ void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* float
 void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate,
                    float* tile) {
   HWY_DYNAMIC_DISPATCH(add_quantized_tile)(product, rows, cols, accumulate, tile);
+}
+
+void add_fine(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, float* tile) {
+  HWY_DYNAMIC_DISPATCH(add_fine_tile)(product, rows, cols, tile);
 }
 
 }  // namespace sgpt::cpu

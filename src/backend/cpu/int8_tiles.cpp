@@ -1,6 +1,7 @@
 // Tiles of 8-bit integers without calibration. A weight has a scale for every output and block of 256 inputs, a token
-// one range for each such block of its row, so that an outlier, of which BLOOM has some, costs precision in its own
-// block alone. Within a block the sums are exact integers; what they stand for is added up in f32.
+// one range for each such block of its row, so that an outlier, of which BLOOM has some, concerns its own block alone;
+// and there the token gets a second byte, multiplied in a second product. Within a block the sums are exact integers;
+// what they stand for is added up in f32.
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -22,7 +23,7 @@ class ExactProduct {
   virtual std::int64_t row_quantum() const = 0;
   virtual std::int64_t stride(std::int64_t cols) const = 0;
   virtual std::size_t left_value_bytes() const = 0;
-  virtual void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values,
+  virtual void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void* fine,
                            RowRange& range) const = 0;
   virtual void multiply(const void* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
                         float* exact, Workspace& workspace) const = 0;
@@ -41,9 +42,9 @@ class OneDnnExactProduct final : public ExactProduct {
   std::int64_t row_quantum() const override { return OneDnnProduct::kRowQuantum; }
   std::int64_t stride(std::int64_t cols) const override { return cols; }
   std::size_t left_value_bytes() const override { return 1; }
-  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values,
+  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void* fine,
                    RowRange& range) const override {
-    quantize_row(row, count, inner, static_cast<std::uint8_t*>(values), range);
+    quantize_row(row, count, inner, static_cast<std::uint8_t*>(values), static_cast<std::uint8_t*>(fine), range);
   }
   void multiply(const void* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
                 float* exact, Workspace& workspace) const override {
@@ -77,16 +78,16 @@ class SimdExactProduct final : public ExactProduct {
   std::int64_t row_quantum() const override { return floats_->row_quantum(); }
   std::int64_t stride(std::int64_t cols) const override { return floats_->tile_stride(cols); }
   std::size_t left_value_bytes() const override { return sizeof(float); }
-  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values,
+  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void* fine,
                    RowRange& range) const override {
-    quantize_row(row, count, inner, static_cast<float*>(values), range);
+    quantize_row(row, count, inner, static_cast<float*>(values), static_cast<float*>(fine), range);
   }
   void multiply(const void* left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
                 float* exact, Workspace& workspace) const override {
     const std::int64_t size = inner * stride(cols);
     float* panels = workspace.floats(kConvertSlot, size);
     convert_to_floats(static_cast<const std::int8_t*>(packed), size, panels);
-    floats_->multiply({left, nullptr}, rows, inner, cols, panels, exact, false, workspace);
+    floats_->multiply({.values = left}, rows, inner, cols, panels, exact, false, workspace);
   }
 
  private:
@@ -132,10 +133,11 @@ class Int8Tiles final : public TileKernel {
   std::int64_t row_quantum() const override { return product_->row_quantum(); }
   std::int64_t tile_stride(std::int64_t cols) const override { return product_->stride(cols); }
   bool converts_left() const override { return true; }
+  bool has_fine_values() const override { return true; }
   std::size_t left_value_bytes() const override { return product_->left_value_bytes(); }
-  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values,
+  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void* fine,
                    RowRange& range) const override {
-    product_->convert_row(row, count, inner, values, range);
+    product_->convert_row(row, count, inner, values, fine, range);
   }
 
   void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
@@ -145,7 +147,12 @@ class Int8Tiles final : public TileKernel {
     product_->multiply(left.values, rows, inner, cols, packed, exact, workspace);
     const auto* scales =
         reinterpret_cast<const float*>(static_cast<const std::byte*>(packed) + product_bytes(inner, cols));
-    add_quantized({exact, stride, left.ranges, scales, scales + cols}, rows, cols, accumulate, tile);
+    const QuantizedProduct product{exact, stride, left.ranges, scales, scales + cols};
+    add_quantized(product, rows, cols, accumulate, tile);
+    const auto is_fine = [](const RowRange& range) { return range.fine_step != 0; };
+    if (std::none_of(left.ranges, left.ranges + rows, is_fine)) return;
+    product_->multiply(left.fine, rows, inner, cols, packed, exact, workspace);
+    add_fine(product, rows, cols, tile);
   }
 
  private:

@@ -40,14 +40,13 @@ LeftSide::LeftSide(const StridedMatrix& left, const RightSide& right, std::int64
     if (copied_from_ < rows_) copy_last_rows(copied_from_, workspace);
     return;
   }
-  std::int64_t inner = 0;
-  for (std::int64_t block = 0; block < right.blocks(); ++block) inner += right.block_rows(block);
-  const std::size_t bytes = static_cast<std::size_t>(rows_ * inner) * kernel.left_value_bytes();
+  for (std::int64_t block = 0; block < right.blocks(); ++block) inner_ += right.block_rows(block);
+  const std::size_t bytes = static_cast<std::size_t>(rows_ * inner_) * kernel.left_value_bytes();
   if (!converts) {
     buffer_ = Buffer(host_memory(), bytes);
     copy_ = static_cast<std::byte*>(buffer_.data());
   } else {
-    copy_ = static_cast<std::byte*>(workspace.bytes(kLeftSlot, bytes));
+    copy_ = static_cast<std::byte*>(workspace.bytes(kLeftSlot, kernel.has_fine_values() ? 2 * bytes : bytes));
     const auto count = static_cast<std::size_t>(right.blocks() * rows_);
     ranges_ = static_cast<RowRange*>(workspace.bytes(kRangeSlot, count * sizeof(RowRange)));
   }
@@ -59,12 +58,14 @@ LeftSide::LeftSide(const StridedMatrix& left, const RightSide& right, std::int64
 }
 
 LeftRows LeftSide::block(std::int64_t row, std::int64_t block) const {
-  if (dense_ && row < copied_from_) return {left_.f32() + row * left_.cols, nullptr};
-  return {place(row, block), ranges_ ? ranges_ + block * rows_ + row : nullptr};
+  if (dense_ && row < copied_from_) return {.values = left_.f32() + row * left_.cols};
+  if (!ranges_) return {.values = place(row, block)};
+  return {place(row, block), place(row, block, true), ranges_ + block * rows_ + row};
 }
 
-std::byte* LeftSide::place(std::int64_t row, std::int64_t block) const {
-  const std::int64_t element = rows_ * right_.block_first(block) + (row - copied_from_) * right_.block_rows(block);
+std::byte* LeftSide::place(std::int64_t row, std::int64_t block, bool fine) const {
+  const std::int64_t element =
+      rows_ * right_.block_first(block) + (row - copied_from_) * right_.block_rows(block) + (fine ? rows_ * inner_ : 0);
   return copy_ + static_cast<std::size_t>(element) * right_.kernel().left_value_bytes();
 }
 
@@ -91,7 +92,8 @@ void LeftSide::convert(std::int64_t begin, std::int64_t end, std::int64_t block)
   for (std::int64_t row = begin; row < end; ++row) {
     const bool present = row < left_.rows;
     const float* from = present ? left_.f32() + row * left_.row_stride + first : nullptr;
-    right_.kernel().convert_row(from, present ? count : 0, inner, place(row, block), ranges_[block * rows_ + row]);
+    right_.kernel().convert_row(from, present ? count : 0, inner, place(row, block), place(row, block, true),
+                                ranges_[block * rows_ + row]);
   }
 }
 

@@ -20,15 +20,16 @@ class LeftSide {
   void copy_last_rows(std::int64_t first, Workspace& workspace);
   void copy(std::int64_t begin, std::int64_t end, std::int64_t block);
   void convert(std::int64_t begin, std::int64_t end, std::int64_t block);
-  /// Where a row of a block lies in the copy.
-  std::byte* place(std::int64_t row, std::int64_t block) const;
+  /// Where a row of a block lies in the copy, or its fine values.
+  std::byte* place(std::int64_t row, std::int64_t block, bool fine = false) const;
 
   StridedMatrix left_;
   const RightSide& right_;
   std::int64_t rows_;             // with the filling
+  std::int64_t inner_ = 0;        // of all blocks together
   bool dense_ = false;            // used as it lies
   std::int64_t copied_from_ = 0;  // of a dense left side: the rows from here on are a copy
-  std::byte* copy_ = nullptr;     // [blocks][rows][block_rows]
+  std::byte* copy_ = nullptr;     // [blocks][rows][block_rows], and the same again for fine values
   Buffer buffer_;                 // of a copy of everything, which is as large as activations are in training
   RowRange* ranges_ = nullptr;    // [blocks][rows], of converted rows
 };

@@ -22,7 +22,8 @@ class OneDnnTiles final : public TileKernel {
 
   bool converts_left() const override { return type_ == DType::bf16; }
   std::size_t left_value_bytes() const override { return size_of(type_); }
-  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, RowRange&) const override {
+  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void*,
+                   RowRange&) const override {
     round_to_bf16(row, count, inner, static_cast<std::uint16_t*>(values));
   }
 

@@ -43,16 +43,19 @@ struct StridedMatrix {
 /// few shapes occur.
 inline constexpr std::int64_t kInnerMultiple = 64;
 
-/// What the values of a converted row stand for: lowest + step · value. Of kernels that do not quantize, nothing.
+/// What the values of a converted row stand for: lowest + step · value + fine_step · fine value. Of kernels that do not
+/// quantize, nothing.
 struct RowRange {
-  float step;
-  float lowest;
+  float step = 0;
+  float lowest = 0;
+  float fine_step = 0;  // 0: all its fine values are 0
 };
 
-/// Rows of the left side, dense, as a kernel multiplies them; `ranges` only where they were converted.
+/// Rows of the left side, dense, as a kernel multiplies them; `fine` and `ranges` only where they were converted.
 struct LeftRows {
-  const void* values;
-  const RowRange* ranges;
+  const void* values = nullptr;
+  const void* fine = nullptr;
+  const RowRange* ranges = nullptr;
 };
 
 /// Thread-safe; what a call computes depends on its arguments alone, and a row of the result only on that row of the
@@ -77,9 +80,11 @@ class TileKernel {
   /// Whether rows of the left side are converted first, and how long a value is then.
   virtual bool converts_left() const { return false; }
   virtual std::size_t left_value_bytes() const { return sizeof(float); }
-  /// One row of a block: values[inner] from floats[count], zeros after them.
+  /// Whether a converted row also has fine values.
+  virtual bool has_fine_values() const { return false; }
+  /// One row of a block: values[inner] and fine[inner] from floats[count], zeros after them.
   virtual void convert_row(const float* /*row*/, std::int64_t /*count*/, std::int64_t /*inner*/, void* /*values*/,
-                           RowRange& /*range*/) const {}
+                           void* /*fine*/, RowRange& /*range*/) const {}
 
   /// tile[rows, cols] = left[rows, inner] · right, or += where `accumulate` says so.
   virtual void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols,
