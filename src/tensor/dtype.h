@@ -60,4 +60,28 @@ constexpr float float_from_f16(std::uint16_t bits) {
   return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
 }
 
+/// Rounded to the nearest bfloat16, ties to even; beyond the largest one to infinity. A NaN stays a NaN.
+constexpr std::uint16_t bf16_from_float(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+/// Rounded to the nearest half, ties to even, subnormals included; from 65520 on to infinity. A NaN stays a NaN.
+constexpr std::uint16_t f16_from_float(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = (bits >> 16) & 0x8000u;
+  const std::uint32_t magnitude = bits & 0x7fffffffu;
+  const auto with_sign = [sign](std::uint32_t half) { return static_cast<std::uint16_t>(sign | half); };
+  if (magnitude > 0x7f800000u) return with_sign(0x7e00u);
+  if (magnitude >= std::bit_cast<std::uint32_t>(65520.0f)) return with_sign(0x7c00u);
+  if (magnitude < std::bit_cast<std::uint32_t>(0x1p-14f)) {
+    // In the sum with 0.5 the last place is worth 2^-24, the smallest half: the addition itself rounds.
+    const float sum = std::bit_cast<float>(magnitude) + 0.5f;
+    return with_sign(std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(0.5f));
+  }
+  const std::uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
+  return with_sign((rounded - (112u << 23)) >> 13);
+}
+
 }  // namespace sgpt

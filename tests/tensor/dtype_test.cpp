@@ -37,6 +37,46 @@ TEST(DType, Bf16IsTheUpperHalfOfAFloat) {
   EXPECT_TRUE(std::isnan(float_from_bf16(0x7fc0)));
 }
 
+TEST(DType, HalvesRoundBackToThemselves) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    if (!std::isnan(float_from_f16(half))) {
+      ASSERT_EQ(f16_from_float(float_from_f16(half)), half) << bits;
+    } else {
+      ASSERT_TRUE(std::isnan(float_from_f16(f16_from_float(float_from_f16(half))))) << bits;
+    }
+    if (!std::isnan(float_from_bf16(half))) {
+      ASSERT_EQ(bf16_from_float(float_from_bf16(half)), half) << bits;
+    } else {
+      ASSERT_TRUE(std::isnan(float_from_bf16(bf16_from_float(float_from_bf16(half))))) << bits;
+    }
+  }
+}
+
+/// Between two neighbours: just below the middle down, just above it up, the middle itself to the even one.
+template <class ToHalf, class ToFloat>
+void check_rounding(ToHalf to_half, ToFloat to_float, std::uint16_t last) {
+  for (std::uint16_t low = 0; low < last; ++low) {
+    const auto high = static_cast<std::uint16_t>(low + 1);
+    const float middle = static_cast<float>((static_cast<double>(to_float(low)) + to_float(high)) / 2);
+    ASSERT_EQ(to_half(std::nextafter(middle, 0.0f)), low) << low;
+    ASSERT_EQ(to_half(std::nextafter(middle, INFINITY)), high) << low;
+    ASSERT_EQ(to_half(middle), low % 2 == 0 ? low : high) << low;
+    ASSERT_EQ(to_half(-middle), 0x8000 | (low % 2 == 0 ? low : high)) << low;
+  }
+}
+
+TEST(DType, FloatsRoundToTheNearestHalfTiesToEven) {
+  check_rounding(f16_from_float, float_from_f16, 0x7bff);
+  check_rounding(bf16_from_float, float_from_bf16, 0x7f7f);
+  EXPECT_EQ(f16_from_float(65519.996f), 0x7bff);  // 65504, the largest
+  EXPECT_EQ(f16_from_float(65520.0f), 0x7c00);
+  EXPECT_EQ(f16_from_float(-1e30f), 0xfc00);
+  EXPECT_EQ(f16_from_float(INFINITY), 0x7c00);
+  EXPECT_EQ(bf16_from_float(3.4028235e38f), 0x7f80);
+  EXPECT_EQ(bf16_from_float(-INFINITY), 0xff80);
+}
+
 TEST(Matrix, SlicesRowsOfAnyType) {
   std::vector<std::uint16_t> values{0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600};  // 1 … 6 as f16
   const ConstMatrix m(values.data(), 3, 2, DType::f16);
