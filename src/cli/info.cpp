@@ -110,8 +110,11 @@ void print(const Json& info) {
 void run_info(const InfoArguments& arguments) {
   const ModelFolder model = read_model_folder(model_folder(arguments.model));
   const Checkpoint checkpoint = Checkpoint::open(model.transformer);
-  for (const ParameterInfo& parameter : bloom_parameters(model.config))
-    checkpoint.require(parameter.name, parameter.shape());
+  for (const ParameterInfo& parameter : bloom_parameters(model.config)) {
+    const bool quantized =
+        parameter.kind == ParameterKind::matrix && checkpoint.quantized(parameter.name, parameter.shape());
+    if (!quantized) checkpoint.require(parameter.name, parameter.shape());
+  }
   const Json info = describe(model, checkpoint);
   if (arguments.json) {
     fmt::print("{}\n", info.dump(2, ' ', false, Json::error_handler_t::replace));

@@ -15,6 +15,7 @@
 #include "model/safetensors.h"
 #include "model/torch_archive.h"
 #include "sgpt/error.h"
+#include "tensor/quantize.h"
 
 namespace sgpt {
 namespace {
@@ -52,9 +53,8 @@ bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
   return bytes.size() >= kStart.size() && std::memcmp(bytes.data(), kStart.data(), kStart.size()) == 0;
 }
 
-bool is_floating(DType type) {
-  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || type == DType::f64;
-}
+/// Of the types that are computed with.
+bool is_floating(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
 }  // namespace
 
@@ -113,7 +113,8 @@ void Checkpoint::add_file(const fs::path& path) {
 }
 
 void Checkpoint::add_tensor(CheckpointTensor tensor) {
-  if (tensor.name.starts_with(kPrefix)) tensor.name.erase(0, kPrefix.size());
+  tensor.prefixed = tensor.name.starts_with(kPrefix);
+  if (tensor.prefixed) tensor.name.erase(0, kPrefix.size());
   if (std::bit_cast<std::uintptr_t>(tensor.bytes.data()) % size_of(tensor.type) != 0) {
     // Rare: safetensors files of early writers, whose header has any length.
     copies_.push_back(std::make_unique<std::byte[]>(tensor.bytes.size()));
@@ -140,15 +141,37 @@ const CheckpointTensor& Checkpoint::require(std::string_view name, std::span<con
     throw UserError(fmt::format("{}: the weights have no tensor {}; expected one of shape {}", folder_.string(),
                                 shown(name), shown_shape(shape)));
   }
-  if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
-    throw UserError(fmt::format("{}: tensor {}: the configuration asks for the shape {}, found {}",
-                                tensor->file.string(), shown(name), shown_shape(shape), shown_shape(tensor->shape)));
+  check_shape(*tensor, shape);
+  if (is_floating(tensor->type)) return *tensor;
+  if (quantized(name, shape)) {
+    throw UserError(fmt::format(
+        "{}: tensor {}: the weights are 8-bit integers, which cannot be used here; take the model that they were made "
+        "from, or a bf16 one (sgpt convert --dtype bf16)",
+        tensor->file.string(), shown(name)));
   }
-  if (!is_floating(tensor->type)) {
-    throw UserError(fmt::format("{}: tensor {}: expected floating-point numbers, found {}", tensor->file.string(),
-                                shown(name), name_of(tensor->type)));
+  throw UserError(fmt::format("{}: tensor {}: expected floating-point numbers (f32, f16 or bf16), found {}{}",
+                              tensor->file.string(), shown(name), name_of(tensor->type),
+                              tensor->type == DType::f64 ? "; sgpt convert --dtype f32 makes them f32" : ""));
+}
+
+std::optional<QuantizedTensor> Checkpoint::quantized(std::string_view name, std::span<const std::int64_t> shape) const {
+  const CheckpointTensor* values = find(name);
+  if (!values || values->type != DType::i8 || shape.size() != 2) return std::nullopt;
+  check_shape(*values, shape);
+  const std::string scales_name = std::string(name).append(kScalesSuffix);
+  const std::int64_t scales_shape[] = {shape[0], quantization_blocks(shape[1])};
+  const CheckpointTensor& scales = require(scales_name, scales_shape);
+  if (scales.type != DType::f32) {
+    throw UserError(fmt::format("{}: tensor {}: expected scales of f32, found {}", scales.file.string(),
+                                shown(scales_name), name_of(scales.type)));
   }
-  return *tensor;
+  return QuantizedTensor{*values, scales};
+}
+
+void Checkpoint::check_shape(const CheckpointTensor& tensor, std::span<const std::int64_t> shape) const {
+  if (std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end())) return;
+  throw UserError(fmt::format("{}: tensor {}: the configuration asks for the shape {}, found {}", tensor.file.string(),
+                              shown(tensor.name), shown_shape(shape), shown_shape(tensor.shape)));
 }
 
 std::size_t Checkpoint::bytes() const {
