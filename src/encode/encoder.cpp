@@ -9,6 +9,7 @@
 #include "encode/batching.h"
 #include "encode/encoder_parts.h"
 #include "model/finite.h"
+#include "model/memory_plan.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -32,6 +33,21 @@ EncoderOptions settle(EncoderOptions options, const ModelFolder& folder) {
   return options;
 }
 
+/// The weights, when they and a batch fit into what memory is free.
+Checkpoint open_fitting(const ModelFolder& folder, const EncoderOptions& options) {
+  Checkpoint checkpoint = Checkpoint::open(folder.transformer);
+  const DType stored = stored_type(checkpoint);
+  const std::uint64_t weights = plan_weights(folder.config, stored).values + kProgramBytes;
+  const std::uint64_t halves = plan_weights(folder.config, DType::bf16).values + kProgramBytes;
+  const std::uint64_t batch = forward_working_bytes(folder.config, options.token_budget);
+  const std::string advice =
+      batch > weights / 4 ? "use a smaller --token_budget"
+      : halves < weights  ? fmt::format("as bf16 (sgpt convert --dtype bf16) the weights take {}", in_gigabytes(halves))
+                          : fmt::format("its weights alone take {}", in_gigabytes(weights));
+  require_memory(fmt::format("{}: the model", folder.path.string()), weights + batch, advice);
+  return checkpoint;
+}
+
 }  // namespace
 
 std::unique_ptr<Arena> ArenaPool::take() {
@@ -53,7 +69,7 @@ Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOp
       options(settle(wanted, folder)),
       preparation(Tokenizer::load(folder.tokenizer_file()), folder, {wanted.brackets, wanted.max_seq_length}),
       backend(make_backend(options.backend)),
-      checkpoint(Checkpoint::open(folder.transformer)),
+      checkpoint(open_fitting(folder, options)),
       model(*backend, checkpoint, folder.config),
       arenas(backend->memory()) {
   options.brackets = preparation.brackets();
