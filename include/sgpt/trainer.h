@@ -68,9 +68,9 @@ struct TrainOptions {
   bool train_word_embeddings = false;  ///< … but the word embedding
 
   bool grad_cache = false;
-  std::int64_t chunk_size = 1;  ///< texts a column in a chunk of GradCache
-  std::optional<std::size_t>
-      activation_memory;  ///< bytes for chunks that need no second pass; unset: half of what is free
+  std::int64_t chunk_size = 1;  ///< texts a column in a chunk of GradCache; 0: chosen for batches and memory
+  /// Bytes for what is kept of forward passes, so that less is computed again; unset: half of what is free.
+  std::optional<std::size_t> activation_memory;
 
   /// Checkpoints lie in `output`.checkpoints/step-N: one after each epoch, and after every so many steps.
   bool checkpoints = true;

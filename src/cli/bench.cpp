@@ -171,8 +171,9 @@ void add_bench(CLI::App& app) {
   count("--threads", train->encoder.threads, "Threads to compute with. 0: all cores", 0, kMostThreads)
       ->capture_default_str();
   train_job
-      ->add_option(names("--activation_memory"), train->train.activation_memory,
-                   "Bytes in which chunks are kept, so that they need no second pass. By default half of what is free")
+      ->add_option(
+          names("--activation_memory"), train->train.activation_memory,
+          "Bytes for what is kept of a first pass, so that less is computed again. By default half of what is free")
       ->check(CLI::NonNegativeNumber)
       ->type_name("BYTES");
   add_profile(*train_job, train->train.profile);

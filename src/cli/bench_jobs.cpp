@@ -162,9 +162,9 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   result.tokens = step.tokens;
   result.texts = batch.size() * static_cast<std::int64_t>(batch.columns.size());
 
-  // Forward for every chunk, once more for those whose activations were not kept, and backward for every chunk.
+  // Forward for every chunk, what of it was computed again, and backward for every chunk.
   const std::vector<std::int64_t> rows = chunk_rows(batch, job.chunk_size);
-  const double forward_passes = 1 + static_cast<double>(step.recomputed_chunks) / static_cast<double>(step.chunks);
+  const double forward_passes = 1 + step.pass.computed_again;
   result.product_seconds = forward_passes * seconds_of_products(folder.config, rows, ProductPass::forward) +
                            seconds_of_products(folder.config, rows, ProductPass::backward_input);
   if (measured.profile) {

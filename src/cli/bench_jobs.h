@@ -39,7 +39,7 @@ struct TrainBench {
   std::int64_t batch = 16;              ///< queries a step, each with a document as positive and another as negative
   std::int64_t documents = 0;           ///< taken from the first so many; 0: as many as the step needs
   std::int64_t chunk_size = 8;          ///< of GradCache
-  std::int64_t activation_memory = -1;  ///< bytes in which chunks are kept; -1: as sgpt train chooses
+  std::int64_t activation_memory = -1;  ///< bytes for what is kept of first passes; -1: as sgpt train chooses
   bool profile = false;
 };
 

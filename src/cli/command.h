@@ -27,6 +27,7 @@ void add_score(CLI::App& app);
 void add_search(CLI::App& app);
 void add_train(CLI::App& app);
 void add_init(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_info(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_pull(CLI::App& app);

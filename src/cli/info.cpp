@@ -1,7 +1,10 @@
 // sgpt info: what is in a model folder, and the memory it will take.
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -11,18 +14,68 @@
 #include "cli/model_option.h"
 #include "model/bloom.h"
 #include "model/checkpoint.h"
-#include "model/memory_estimate.h"
+#include "model/memory_plan.h"
 #include "model/model_folder.h"
+#include "train/activation_plan.h"
+#include "train/trainer.h"
 
 namespace sgpt::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::int64_t kMost = std::int64_t{1} << 24;
+constexpr std::int64_t kColumns = 3;  // of a batch: query, positive, negative
+
 struct InfoArguments {
   std::filesystem::path model;
   bool json = false;
+  std::int64_t token_budget = 2048;
+  std::int64_t batch = 32;
+  std::int64_t chunk_size = 8;
+  std::int64_t max_seq_length = 0;  // 0: the model's
+  std::optional<std::uint64_t> activation_memory;
 };
+
+Json plan_json(const WeightsMemory& weights, std::uint64_t kept, std::uint64_t working) {
+  return {{"weights_bytes", weights.values},
+          {"mapped_bytes", weights.mapped},
+          {"training_bytes", weights.gradients},
+          {"activation_bytes", kept},
+          {"working_bytes", working},
+          {"total_bytes", weights.total() + kept + working + kProgramBytes}};
+}
+
+Json encode_plan(const BloomConfig& config, DType stored, const InfoArguments& arguments) {
+  return plan_json(plan_weights(config, stored), 0, forward_working_bytes(config, arguments.token_budget));
+}
+
+/// A step of batches whose texts all have the greatest length.
+Json training_plan(const BloomConfig& config, DType stored, const InfoArguments& arguments, bool biases) {
+  const TrainedParameters which = trained_parameters({.non_bias = biases});
+  const auto bytes = [&](std::int64_t tokens, Keep keep) {
+    const std::int64_t numbers = config.layers * kept_numbers(config, keep, !biases) + 3 * config.hidden + 4;
+    return static_cast<std::size_t>(tokens * numbers) * sizeof(float);
+  };
+  std::vector<ChunkBytes> chunks;
+  std::int64_t longest = 0;
+  for (std::int64_t row = 0; row < arguments.batch; row += arguments.chunk_size) {
+    const std::int64_t rows = std::min(arguments.chunk_size, arguments.batch - row);
+    const std::int64_t tokens = rows * kColumns * arguments.max_seq_length;
+    chunks.push_back({bytes(tokens, Keep::inputs), bytes(tokens, Keep::activations)});
+    longest = std::max(longest, tokens);
+  }
+  const WeightsMemory weights = plan_weights(config, stored, which);
+  const auto memory = arguments.activation_memory.value_or(default_activation_memory(weights.total()));
+  const ActivationPlan plan = plan_activations(chunks, memory);
+  const bool from_inputs =
+      plan.count(Kept::inputs) > 0 || (plan.count(Kept::nothing) > 0 && plan.again == Keep::inputs);
+  Json json =
+      plan_json(weights, plan.bytes,
+                training_working_bytes(config, longest, from_inputs ? Keep::inputs : Keep::activations, !biases));
+  json["computed_again"] = plan.computed_again;
+  return json;
+}
 
 /// {type: {tensors, bytes}} of what lies on disk.
 Json types_on_disk(const Checkpoint& checkpoint) {
@@ -36,8 +89,8 @@ Json types_on_disk(const Checkpoint& checkpoint) {
   return types;
 }
 
-Json describe(const ModelFolder& model, const Checkpoint& checkpoint) {
-  const MemoryEstimate memory = estimate_memory(model.config);
+Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const InfoArguments& arguments) {
+  const DType stored = matrix_type(checkpoint, model.config);
   Json info;
   info["name"] = model.name;
   info["path"] = model.path.string();
@@ -57,10 +110,9 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint) {
   info["normalize"] = model.normalize;
   info["brackets"] = model.brackets ? Json(*model.brackets) : Json();
   info["max_seq_length"] = model.max_seq_length;
-  info["memory"] = {{"encode_bytes", memory.encode},
-                    {"train_biases_bytes", memory.train_biases},
-                    {"train_all_bytes", memory.train_all},
-                    {"train_bytes_per_1000_tokens", memory.train_1000_tokens}};
+  info["memory"] = {{"encode", encode_plan(model.config, stored, arguments)},
+                    {"train_biases", training_plan(model.config, stored, arguments, true)},
+                    {"train_all", training_plan(model.config, stored, arguments, false)}};
   return info;
 }
 
@@ -82,7 +134,7 @@ std::string comma_separated(const Json& list) {
   return text;
 }
 
-void print(const Json& info) {
+void print(const Json& info, const InfoArguments& arguments) {
   const Json& memory = info["memory"];
   line("name", "{}", info["name"].get<std::string>());
   line("format", "{}", info["format"] == "checkpoint" ? "plain BLOOM checkpoint" : "sentence-transformers folder");
@@ -101,22 +153,37 @@ void print(const Json& info) {
        : info["brackets"].get<bool>() ? "on"
                                       : "off");
   line("max length", "{} tokens", info["max_seq_length"].get<std::int64_t>());
-  line("memory", "about {} to encode", in_bytes(memory["encode_bytes"]));
-  line("", "about {} to train biases (--freezenonbias), {} to train everything,",
-       in_bytes(memory["train_biases_bytes"]), in_bytes(memory["train_all_bytes"]));
-  line("", "and {} for every 1000 tokens of a chunk", in_bytes(memory["train_bytes_per_1000_tokens"]));
+  line("memory", "about {} to encode, {} tokens at once ({} of it are pages of the weights' files)",
+       in_bytes(memory["encode"]["total_bytes"]), arguments.token_budget, in_bytes(memory["encode"]["mapped_bytes"]));
+  for (const bool biases : {true, false}) {
+    const Json& plan = memory[biases ? "train_biases" : "train_all"];
+    line("", "about {} to train {}: {} for weights and optimiser, {} kept of forward passes, {} beside",
+         in_bytes(plan["total_bytes"]), biases ? "biases (--freezenonbias)" : "everything",
+         in_bytes(plan["weights_bytes"].get<std::uint64_t>() + plan["mapped_bytes"].get<std::uint64_t>() +
+                  plan["training_bytes"].get<std::uint64_t>()),
+         in_bytes(plan["activation_bytes"]), in_bytes(plan["working_bytes"]));
+  }
+  line("", "(--gradcache --chunksize {}, batches of {} triplets of {} tokens a text)", arguments.chunk_size,
+       arguments.batch, arguments.max_seq_length);
 }
 
-void run_info(const InfoArguments& arguments) {
+void run_info(InfoArguments arguments) {
   const ModelFolder model = read_model_folder(model_folder(arguments.model));
   const Checkpoint checkpoint = Checkpoint::open(model.transformer);
-  for (const ParameterInfo& parameter : bloom_parameters(model.config))
-    checkpoint.require(parameter.name, parameter.shape());
-  const Json info = describe(model, checkpoint);
+  for (const ParameterInfo& parameter : bloom_parameters(model.config)) {
+    if (parameter.kind != ParameterKind::matrix) {
+      checkpoint.require(parameter.name, parameter.shape());
+      continue;
+    }
+    const CheckpointTensor& matrix = checkpoint.require_matrix(parameter.name, parameter.shape());
+    if (matrix.type == DType::i8) checkpoint.scales_of(matrix);
+  }
+  if (arguments.max_seq_length == 0) arguments.max_seq_length = model.max_seq_length;
+  const Json info = describe(model, checkpoint, arguments);
   if (arguments.json) {
     fmt::print("{}\n", info.dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
-    print(info);
+    print(info, arguments);
   }
 }
 
@@ -128,6 +195,24 @@ void add_info(CLI::App& app) {
   auto arguments = std::make_shared<InfoArguments>();
   add_model_option(*command, "model", arguments->model);
   command->add_flag(names("--json"), arguments->json, "Print JSON");
+  const auto number = [&](const char* name, std::int64_t& value, const char* help) {
+    return command->add_option(names(name), value, help)
+        ->check(CLI::Range(std::int64_t{1}, kMost))
+        ->type_name("N")
+        ->group("What memory is planned for");
+  };
+  number("--token_budget", arguments->token_budget, "Encoding: tokens computed at once")->capture_default_str();
+  number("--train_batch_size", arguments->batch, "Training: queries in a step, each with a positive and a negative")
+      ->capture_default_str();
+  number("--chunksize", arguments->chunk_size, "Training: queries in a chunk of GradCache")->capture_default_str();
+  number("--max_seq_length", arguments->max_seq_length, "Training: tokens of every text. By default the model's");
+  command
+      ->add_option(names("--activation_memory"), arguments->activation_memory,
+                   "Training: memory for what is kept of forward passes; bytes, or 500MB, 4GB. By default half of what "
+                   "is free beside the weights")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE")
+      ->group("What memory is planned for");
   command->callback([arguments] { run_info(*arguments); });
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "cli/command.h"
-#include "model/memory_estimate.h"
+#include "model/memory_plan.h"
 #include "model/model_folder_writer.h"
 #include "model/random_weights.h"
 #include "sgpt/error.h"

@@ -220,18 +220,20 @@ void add_machine(CLI::App& command, TrainOptions& options) {
       "Compute a batch in chunks (GradCache), so that a large one fits into memory; the result is the same");
   grad_cache->group(group);
   command
-      .add_option(names("--chunksize"), options.chunk_size,
-                  "With --gradcache: queries in a chunk, with their documents")
+      .add_option_function<std::string>(
+          names("--chunksize"),
+          [&options](const std::string& size) { options.chunk_size = size == "auto" ? 0 : std::stoll(size); },
+          "With --gradcache: queries in a chunk, with their documents; auto chooses for speed in the memory there is")
       ->needs(grad_cache)
-      ->check(CLI::Range(std::int64_t{1}, kMost))
-      ->type_name("N")
-      ->capture_default_str()
+      ->check(CLI::IsMember({"auto"}) | CLI::Range(std::int64_t{1}, kMost))
+      ->type_name("N|auto")
+      ->default_str("1")
       ->group(group);
   command
       .add_option_function<std::uint64_t>(
           names("--activation_memory"), [&options](const std::uint64_t& bytes) { options.activation_memory = bytes; },
-          "With --gradcache: memory for chunks that are computed only once; bytes, or 500MB, 4GB. By default half of "
-          "what is free")
+          "With --gradcache: memory for what is kept of a first pass, so that less is computed again; bytes, or 500MB, "
+          "4GB. By default half of what is free; 0 takes the least memory that a chunk can be trained in")
       ->needs(grad_cache)
       ->transform(CLI::AsSizeValue(false))
       ->type_name("SIZE")

@@ -9,6 +9,7 @@
 #include "encode/batching.h"
 #include "encode/encoder_parts.h"
 #include "model/finite.h"
+#include "model/memory_plan.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -52,6 +53,26 @@ ComputeType compute_type(const EncoderOptions& options, const Backend& backend, 
   return automatic && halves && backend.gains_from_bf16() ? ComputeType::bf16 : ComputeType::f32;
 }
 
+/// Refuses weights that do not fit, with a batch, into what memory is free.
+void require_fitting(const ModelFolder& folder, const EncoderOptions& options, DType stored, ComputeType compute) {
+  const auto needed = [&](DType type) { return plan_weights(folder.config, type, {}, compute).values + kProgramBytes; };
+  const std::uint64_t weights = needed(stored), halves = needed(DType::bf16);
+  const std::uint64_t batch = forward_working_bytes(folder.config, options.token_budget);
+  const std::string advice =
+      batch > weights / 4 ? "use a smaller --token_budget"
+      : halves < weights  ? fmt::format("as bf16 (sgpt convert --dtype bf16) the weights take {}", in_gigabytes(halves))
+                          : fmt::format("its weights alone take {}", in_gigabytes(weights));
+  require_memory(fmt::format("{}: the model", folder.path.string()), weights + batch, advice);
+}
+
+ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& options, const Backend& backend,
+                           const Checkpoint& checkpoint) {
+  const DType stored = matrix_type(checkpoint, folder.config);
+  const ComputeType compute = compute_type(options, backend, stored);
+  require_fitting(folder, options, stored, compute);
+  return compute;
+}
+
 }  // namespace
 
 std::unique_ptr<Arena> ArenaPool::take() {
@@ -76,7 +97,7 @@ Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOp
       backend(own_backend ? std::move(own_backend) : make_backend(options.backend)),
       checkpoint(open_weights(folder, options.trained)),
       model(*backend, checkpoint, folder.config, {},
-            options.compute.emplace(compute_type(options, *backend, matrix_type(checkpoint, folder.config)))),
+            options.compute.emplace(settle_compute(folder, options, *backend, checkpoint))),
       arenas(backend->memory()) {
   options.brackets = preparation.brackets();
   options.max_seq_length = preparation.max_seq_length();

@@ -1,6 +1,7 @@
 // BLOOM's backward pass, the mirror of forward.cpp: from the gradient of the hidden states down to the lowest trained
 // parameter. dx is the gradient of the residual stream, changed in place. No gradient is formed for a frozen parameter;
-// inputs of trained matrices are computed again from what forward kept.
+// inputs of trained matrices are computed again from what forward kept, and where it kept a layer's input alone, the
+// whole layer.
 #include "model/bloom.h"
 
 namespace sgpt {
@@ -13,8 +14,12 @@ void Bloom::backward(const PackedTexts& texts, const Activations& kept, Matrix d
   norm_backward(final_norm(), kept.last, kept.last_stats, dhidden, dx);
   for (auto l = static_cast<std::size_t>(config_.layers); l-- > 0;) {
     const Layer parameters = layer(l);
-    if (!mlp_backward(parameters, kept.layers[l], dx, arena)) return;
-    if (!attention_backward(texts, parameters, kept.layers[l], dx, arena)) return;
+    if (!trained_up_to(parameters)) return;
+    const Arena::Scope layer_scope(arena);
+    const bool whole = static_cast<bool>(kept.layers[l].qkv);
+    const LayerActivations activations = whole ? kept.layers[l] : run_again(texts, parameters, arena, kept.layers[l].x);
+    if (!mlp_backward(parameters, activations, dx, arena)) return;
+    if (!attention_backward(texts, parameters, activations, dx, arena)) return;
   }
   if (!trained_before(layer(0).input_norm.weight)) return;
   const Matrix dembedded = dhidden;  // its gradient is used up
@@ -26,7 +31,6 @@ void Bloom::backward(const PackedTexts& texts, const Activations& kept, Matrix d
 
 // x_out = x + narrow(gelu(z)), z = widen(post_attention_layernorm(x)). False when nothing below is trained.
 bool Bloom::mlp_backward(const Layer& layer, const LayerActivations& kept, Matrix dx, Arena& arena) {
-  if (!trained_before(layer.narrow.bias) && !layer.narrow.bias.trained()) return false;
   const Arena::Scope scope(arena);
   const DType type = backend_.activation_type();
   const std::int64_t T = dx.rows;

@@ -49,7 +49,19 @@ struct Parameter {
   bool trained() const { return static_cast<bool>(gradient); }
 };
 
-/// What one layer's backward pass needs of its forward pass.
+/// What a forward pass keeps for the backward pass, which has the same bits either way.
+enum class Keep {
+  activations,  ///< all that backward needs: 9·d numbers a token and layer when only biases are trained
+  inputs,       ///< d numbers: each layer's input; backward computes the layer again, but for its last matrix
+};
+
+/// The numbers a token that it keeps of a layer.
+constexpr std::int64_t kept_numbers(const BloomConfig& config, Keep keep, bool dense_trained) {
+  if (keep == Keep::inputs) return config.hidden;
+  return (dense_trained ? 10 : 9) * config.hidden + config.heads + 4;
+}
+
+/// What one layer's backward pass needs of its forward pass. With Keep::inputs x alone.
 struct LayerActivations {
   Matrix x;             // [T,d]  the residual stream before input_layernorm
   Matrix x_stats;       // [T,2]
@@ -61,7 +73,7 @@ struct LayerActivations {
   Matrix before_gelu;   // [T,4d]
 };
 
-/// What backward needs of forward: 9·d numbers a token and layer when only biases are trained. Views into an arena.
+/// What backward needs of forward. Views into an arena.
 struct Activations {
   Matrix embedded;        // [T,d]  rows of the embedding, before its LayerNorm
   Matrix embedded_stats;  // [T,2]
@@ -86,7 +98,9 @@ class Bloom {
   /// Hidden states [T,d] (f32) after ln_f, taken from the arena. Thread-safe, one arena a thread.
   Matrix forward(const PackedTexts& texts, Arena& arena) const;
   /// The same bits, and what backward needs is kept in the arena.
-  Matrix forward(const PackedTexts& texts, Arena& arena, Activations& kept) const;
+  Matrix forward(const PackedTexts& texts, Arena& arena, Activations& kept, Keep keep = Keep::activations) const;
+  /// Bytes of what such a pass leaves in the arena for so many tokens.
+  std::size_t kept_bytes(std::int64_t tokens, Keep keep) const;
   /// Gradients += those of this batch, from dhidden[T,d] (overwritten). Stops below the lowest trained parameter.
   void backward(const PackedTexts& texts, const Activations& kept, Matrix dhidden, Arena& arena);
 
@@ -133,10 +147,16 @@ class Bloom {
     return first_trained_ < static_cast<std::size_t>(&parameter - parameters_.data());
   }
 
-  Matrix run(const PackedTexts& texts, Arena& arena, Activations* kept) const;
+  /// Whether backward has anything to do in a layer or below it; one without keeps nothing.
+  bool trained_up_to(const Layer& layer) const {
+    return trained_before(layer.narrow.bias) || layer.narrow.bias.trained();
+  }
+
+  Matrix run(const PackedTexts& texts, Arena& arena, Activations* kept, Keep keep) const;
   void run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x,
                      LayerActivations* kept) const;
   void run_mlp(const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept) const;
+  LayerActivations run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const;
   bool mlp_backward(const Layer& layer, const LayerActivations& kept, Matrix dx, Arena& arena);
   bool attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, Matrix dx,
                           Arena& arena);

@@ -53,8 +53,8 @@ bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
   return bytes.size() >= kStart.size() && std::memcmp(bytes.data(), kStart.data(), kStart.size()) == 0;
 }
 
-/// The types that backends read.
-bool is_weight_type(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
+/// Of the types that are computed with.
+bool is_floating(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
 }  // namespace
 
@@ -122,7 +122,8 @@ void Checkpoint::align(CheckpointTensor& tensor) {
 }
 
 void Checkpoint::add_tensor(CheckpointTensor tensor) {
-  if (tensor.name.starts_with(kPrefix)) tensor.name.erase(0, kPrefix.size());
+  tensor.prefixed = tensor.name.starts_with(kPrefix);
+  if (tensor.prefixed) tensor.name.erase(0, kPrefix.size());
   align(tensor);
   const auto [known, added] = index_.emplace(tensor.name, tensors_.size());
   if (!added) {
@@ -168,9 +169,10 @@ const CheckpointTensor& Checkpoint::require_shape(std::string_view name, std::sp
 
 const CheckpointTensor& Checkpoint::require(std::string_view name, std::span<const std::int64_t> shape) const {
   const CheckpointTensor& tensor = require_shape(name, shape);
-  if (is_weight_type(tensor.type)) return tensor;
-  throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, f16 or bf16, found {}",
-                              tensor.file.string(), shown(name), name_of(tensor.type)));
+  if (is_floating(tensor.type)) return tensor;
+  throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, f16 or bf16, found {}{}",
+                              tensor.file.string(), shown(name), name_of(tensor.type),
+                              tensor.type == DType::f64 ? "; sgpt convert --dtype f32 makes them f32" : ""));
 }
 
 const CheckpointTensor& Checkpoint::require_matrix(std::string_view name, std::span<const std::int64_t> shape) const {
@@ -179,12 +181,12 @@ const CheckpointTensor& Checkpoint::require_matrix(std::string_view name, std::s
 }
 
 const CheckpointTensor& Checkpoint::scales_of(const CheckpointTensor& matrix) const {
-  const std::string name = matrix.name + "_scales";
+  const std::string name = std::string(matrix.name).append(kScalesSuffix);
   const std::int64_t shape[] = {matrix.shape[0], quantization_blocks(matrix.shape[1])};
   const CheckpointTensor& scales = require_shape(name, shape);
   if (scales.type == DType::f32) return scales;
-  throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, found {}", scales.file.string(),
-                              shown(name), name_of(scales.type)));
+  throw UserError(fmt::format("{}: tensor {}: expected scales of f32, found {}", scales.file.string(), shown(name),
+                              name_of(scales.type)));
 }
 
 std::size_t Checkpoint::bytes() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@
 namespace sgpt {
 
 struct CheckpointTensor {
-  std::string name;  ///< without the prefix "transformer."
+  std::string name;       ///< without the prefix "transformer."
+  bool prefixed = false;  ///< the file spells it with that prefix
   DType type = DType::f32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  ///< valid as long as the Checkpoint
@@ -28,6 +30,9 @@ struct CheckpointTensor {
   /// As a matrix; a vector is one row. Only for one or two dimensions.
   ConstMatrix matrix() const;
 };
+
+/// What is put behind a matrix' name for its scales.
+inline constexpr std::string_view kScalesSuffix = "_scales";
 
 /// model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json, in this order.
 /// Const member functions are thread-safe.
@@ -45,7 +50,7 @@ class Checkpoint {
   /// Throws UserError when the tensor is missing, has another shape, or is of another type than f32, f16 and bf16.
   const CheckpointTensor& require(std::string_view name, std::span<const std::int64_t> shape) const;
   /// The same for the matrix of a Linear, which may also be of i8 with scales (tensor/quantize.h) beside it: a tensor
-  /// of that name and "_scales", f32 [out, blocks].
+  /// of that name and kScalesSuffix, f32 [out, quantization_blocks(in)].
   const CheckpointTensor& require_matrix(std::string_view name, std::span<const std::int64_t> shape) const;
   /// The scales of a matrix of i8 that require_matrix gave.
   const CheckpointTensor& scales_of(const CheckpointTensor& matrix) const;

@@ -1,5 +1,5 @@
 // BLOOM's forward pass, once for inference and for training: embedding → LayerNorm → layers → ln_f, with the residual
-// stream x in place. In training each layer also keeps what its backward pass needs.
+// stream x in place. In training each layer also keeps what its backward pass needs, or its input to compute it from.
 // Letters: T tokens, d hidden, H heads.
 #include "model/bloom.h"
 
@@ -7,28 +7,39 @@ namespace sgpt {
 namespace {
 
 /// A copy of x for the backward pass.
-void keep(Backend& backend, Arena& arena, ConstMatrix x, Matrix& copy) {
+void keep_copy(Backend& backend, Arena& arena, ConstMatrix x, Matrix& copy) {
   copy = arena.take(x.rows, x.cols, x.type);
   backend.copy(x, copy);
 }
 
 }  // namespace
 
-Matrix Bloom::forward(const PackedTexts& texts, Arena& arena) const { return run(texts, arena, nullptr); }
+Matrix Bloom::forward(const PackedTexts& texts, Arena& arena) const { return run(texts, arena, nullptr, Keep::inputs); }
 
-Matrix Bloom::forward(const PackedTexts& texts, Arena& arena, Activations& kept) const {
+Matrix Bloom::forward(const PackedTexts& texts, Arena& arena, Activations& kept, Keep keep) const {
   kept = Activations();
   kept.layers.resize(static_cast<std::size_t>(config_.layers));
-  return run(texts, arena, &kept);
+  return run(texts, arena, &kept, keep);
 }
 
-Matrix Bloom::run(const PackedTexts& texts, Arena& arena, Activations* kept) const {
+std::size_t Bloom::kept_bytes(std::int64_t tokens, Keep keep) const {
+  const std::int64_t d = config_.hidden;
+  std::int64_t floats = 2 * d + 2;  // hidden; last and last_stats
+  if (trained_before(layer(0).input_norm.weight)) floats += d + 2;
+  for (std::size_t l = 0; l < static_cast<std::size_t>(config_.layers); ++l) {
+    const Layer parameters = layer(l);
+    if (trained_up_to(parameters)) floats += kept_numbers(config_, keep, parameters.dense.weight.trained());
+  }
+  return static_cast<std::size_t>(tokens * floats) * sizeof(float);
+}
+
+Matrix Bloom::run(const PackedTexts& texts, Arena& arena, Activations* kept, Keep keep) const {
   const std::int64_t T = texts.tokens;
   const Matrix x = arena.take(T, config_.hidden);  // [T,d], the residual stream, in the end the hidden states
   if (T == 0) return x;
   const auto norm_in_place = [&](const Pair& norm, Matrix* before, Matrix* stats) {
     if (before) {
-      keep(backend_, arena, x, *before);
+      keep_copy(backend_, arena, x, *before);
       *stats = arena.take(T, 2);
     }
     backend_.layer_norm(x, norm.weight.value, norm.bias.value, config_.layer_norm_eps, x, stats ? *stats : Matrix());
@@ -41,9 +52,11 @@ Matrix Bloom::run(const PackedTexts& texts, Arena& arena, Activations* kept) con
   for (std::size_t l = 0; l < static_cast<std::size_t>(config_.layers); ++l) {
     const Layer parameters = layer(l);
     // Backward stops below the lowest trained parameter, so layers below it keep nothing.
-    const bool keeps = kept && (trained_before(parameters.narrow.bias) || parameters.narrow.bias.trained());
-    LayerActivations* kept_layer = keeps ? &kept->layers[l] : nullptr;
+    LayerActivations* kept_layer = kept && trained_up_to(parameters) ? &kept->layers[l] : nullptr;
+    if (kept_layer) keep_copy(backend_, arena, x, kept_layer->x);
+    if (keep == Keep::inputs) kept_layer = nullptr;
     run_attention(texts, parameters, arena, x, kept_layer);
+    if (kept_layer) keep_copy(backend_, arena, x, kept_layer->middle);
     run_mlp(parameters, arena, x, kept_layer);
   }
   norm_in_place(final_norm(), kept ? &kept->last : nullptr, kept ? &kept->last_stats : nullptr);
@@ -60,7 +73,6 @@ void Bloom::run_attention(const PackedTexts& texts, const Layer& layer, Arena& a
   LayerActivations scratch;
   LayerActivations& a = kept ? *kept : scratch;
   if (kept) {
-    keep(backend_, arena, x, a.x);
     a.x_stats = arena.take(T, 2);
     a.log_sums = arena.take(T, config_.heads);
     a.qkv = arena.take(T, 3 * d, type);
@@ -86,7 +98,6 @@ void Bloom::run_mlp(const Layer& layer, Arena& arena, Matrix x, LayerActivations
   LayerActivations scratch;
   LayerActivations& a = kept ? *kept : scratch;
   if (kept) {
-    keep(backend_, arena, x, a.middle);
     a.middle_stats = arena.take(T, 2);
     a.before_gelu = arena.take(T, 4 * d, type);
   }
@@ -97,6 +108,25 @@ void Bloom::run_mlp(const Layer& layer, Arena& arena, Matrix x, LayerActivations
                       a.middle_stats);
   backend_.linear(normed, *layer.widen.weight.packed, layer.widen.bias.value, wide, Epilogue::gelu, a.before_gelu);
   backend_.linear(wide, *layer.narrow.weight.packed, layer.narrow.bias.value, x, Epilogue::add);
+}
+
+// What run_attention and run_mlp would have kept, from the layer's input: everything but narrow is computed again.
+LayerActivations Bloom::run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const {
+  const std::int64_t T = x.rows;
+  const std::int64_t d = config_.hidden;
+  const DType type = backend_.activation_type();
+  LayerActivations a;
+  a.x = x;
+  keep_copy(backend_, arena, x, a.middle);
+  run_attention(texts, layer, arena, a.middle, &a);
+  a.middle_stats = arena.take(T, 2);
+  a.before_gelu = arena.take(T, 4 * d, type);
+  const Arena::Scope scope(arena);
+  const Matrix normed = arena.take(T, d, type);
+  backend_.layer_norm(a.middle, layer.post_norm.weight.value, layer.post_norm.bias.value, config_.layer_norm_eps,
+                      normed, a.middle_stats);
+  backend_.linear(normed, *layer.widen.weight.packed, layer.widen.bias.value, a.before_gelu, Epilogue::none);
+  return a;
 }
 
 }  // namespace sgpt

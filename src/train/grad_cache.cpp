@@ -1,6 +1,7 @@
 #include "train/grad_cache.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "train/contrastive_ranks.h"
@@ -28,9 +29,9 @@ TokenBatch rows_of(const TrainingBatch& batch, std::int64_t first, std::int64_t 
 struct GradCache::Chunk {
   TokenBatch texts;
   std::int64_t first = 0;
-  bool kept = false;
-  PackedTexts placed;       // when kept
-  Activations activations;  // when kept
+  Kept kept = Kept::nothing;
+  PackedTexts placed;       // where something is kept
+  Activations activations;  // where something is kept
 };
 
 std::int64_t TrainingBatch::tokens() const {
@@ -51,22 +52,33 @@ std::vector<GradCache::Chunk> GradCache::cut(const TrainingBatch& batch) const {
   const std::int64_t rows = batch.size();
   const std::int64_t chunk_rows = options_.chunk_size > 0 ? std::min(options_.chunk_size, rows) : rows;
   std::vector<Chunk> chunks;
-  std::size_t kept_bytes = 0;
   for (std::int64_t row = 0; row < rows; row += chunk_rows) {
     Chunk& chunk = chunks.emplace_back();
     chunk.texts = rows_of(batch, row, std::min(chunk_rows, rows - row));
     chunk.first = row * static_cast<std::int64_t>(batch.columns.size());
-    const std::size_t bytes = activation_bytes(chunk.texts);
-    chunk.kept = chunk_rows == rows || kept_bytes + bytes <= options_.activation_memory;
-    if (chunk.kept) kept_bytes += bytes;
   }
   return chunks;
+}
+
+/// Says of every chunk what is kept of it.
+ActivationPlan GradCache::plan(std::span<Chunk> chunks) const {
+  std::vector<ChunkBytes> bytes;
+  for (const Chunk& chunk : chunks) {
+    const std::int64_t tokens = chunk.texts.tokens();
+    bytes.push_back({model_.kept_bytes(tokens, Keep::inputs), model_.kept_bytes(tokens, Keep::activations)});
+  }
+  const bool whole = options_.chunk_size == 0;
+  ActivationPlan plan =
+      plan_activations(bytes, whole ? std::numeric_limits<std::size_t>::max() : options_.activation_memory);
+  for (std::size_t i = 0; i < chunks.size(); ++i) chunks[i].kept = plan.chunks[i];
+  return plan;
 }
 
 GradCache::Result GradCache::accumulate(const TrainingBatch& batch) {
   const Arena::Scope kept_scope(kept_);
   const Arena::Scope scratch_scope(scratch_);
   std::vector<Chunk> chunks = cut(batch);
+  const ActivationPlan planned = plan(chunks);
   const std::int64_t texts = batch.size() * static_cast<std::int64_t>(batch.columns.size());
   const std::int64_t dimension = model_.config().hidden * static_cast<std::int64_t>(options_.pooling.size());
   const Matrix embeddings = scratch_.take(texts, dimension);
@@ -74,10 +86,14 @@ GradCache::Result GradCache::accumulate(const TrainingBatch& batch) {
   for (Chunk& chunk : chunks) embed_chunk(chunk, embeddings.slice(chunk.first, chunk.texts.texts()));
   Result result;
   result.loss = loss_and_gradients(chunks, batch, embeddings);
-  for (Chunk& chunk : chunks) backward_chunk(chunk, embeddings.slice(chunk.first, chunk.texts.texts()));
+  for (Chunk& chunk : chunks) {
+    backward_chunk(chunk, embeddings.slice(chunk.first, chunk.texts.texts()), planned.again);
+  }
 
   result.chunks = static_cast<std::int64_t>(chunks.size());
-  result.recomputed = std::count_if(chunks.begin(), chunks.end(), [](const Chunk& chunk) { return !chunk.kept; });
+  result.twice = planned.count(Kept::nothing);
+  result.from_inputs = planned.count(Kept::inputs);
+  result.computed_again = planned.computed_again;
   return result;
 }
 
@@ -87,9 +103,10 @@ void GradCache::embed_chunk(Chunk& chunk, Matrix embeddings) {
     backend_.zero(embeddings);
     return;
   }
-  if (chunk.kept) {
+  if (chunk.kept != Kept::nothing) {
+    const Keep keep = chunk.kept == Kept::inputs ? Keep::inputs : Keep::activations;
     chunk.placed = backend_.place(chunk.texts, kept_);
-    const Matrix hidden = model_.forward(chunk.placed, kept_, chunk.activations);  // [T,d]
+    const Matrix hidden = model_.forward(chunk.placed, kept_, chunk.activations, keep);  // [T,d]
     backend_.pool(chunk.placed, hidden, options_.pooling, embeddings);
     return;
   }
@@ -131,25 +148,17 @@ double GradCache::loss_and_gradients(std::span<const Chunk> chunks, const Traini
 }
 
 /// The model's gradients += the chunk's part, from dembeddings[texts,e].
-void GradCache::backward_chunk(Chunk& chunk, ConstMatrix dembeddings) {
+void GradCache::backward_chunk(Chunk& chunk, ConstMatrix dembeddings, Keep again) {
   if (chunk.texts.tokens() == 0) return;
   const Arena::Scope scope(scratch_);
-  if (!chunk.kept) {
+  if (chunk.kept == Kept::nothing) {
     chunk.placed = backend_.place(chunk.texts, scratch_);
-    model_.forward(chunk.placed, scratch_, chunk.activations);
+    model_.forward(chunk.placed, scratch_, chunk.activations, again);
   }
   const Matrix hidden = chunk.activations.hidden;
   const Matrix dhidden = scratch_.take(hidden.rows, hidden.cols);
   backend_.pool_backward(chunk.placed, hidden, options_.pooling, dembeddings, dhidden);
   model_.backward(chunk.placed, chunk.activations, dhidden, scratch_);
-}
-
-/// What LayerActivations and Activations hold, from their table of shapes (model/bloom.h).
-std::size_t GradCache::activation_bytes(const TokenBatch& texts) const {
-  const BloomConfig& config = model_.config();
-  const std::int64_t numbers_a_layer = 10 * config.hidden + config.heads + 4;
-  const std::int64_t numbers_a_token = config.layers * numbers_a_layer + 3 * config.hidden + 4;
-  return static_cast<std::size_t>(texts.tokens() * numbers_a_token) * sizeof(float);
 }
 
 }  // namespace sgpt

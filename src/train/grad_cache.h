@@ -2,7 +2,7 @@
 //   1. embed every chunk of the batch, keeping only the embeddings;
 //   2. the loss over the whole batch, and its gradient with respect to every embedding;
 //   3. embed each chunk again, now keeping activations, and backpropagate its slice of that gradient.
-// Chunks whose activations fit a given memory are kept from the first pass, and not computed twice.
+// What fits a given memory is kept from the first pass, and not computed twice (train/activation_plan.h).
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,7 @@
 #include "sgpt/pooling.h"
 #include "tensor/arena.h"
 #include "tensor/token_batch.h"
+#include "train/activation_plan.h"
 
 namespace sgpt {
 
@@ -31,7 +32,7 @@ struct GradCacheOptions {
   std::vector<PoolingMode> pooling;
   double scale = 20;                  ///< of the cosines in the loss
   std::int64_t chunk_size = 0;        ///< texts a column in a chunk; 0: the whole batch is one chunk, always kept
-  std::size_t activation_memory = 0;  ///< bytes in which chunks are kept from the first pass
+  std::size_t activation_memory = 0;  ///< bytes for what is kept of the forward passes; if too few, as few as can be
 };
 
 class GradCache {
@@ -42,7 +43,9 @@ class GradCache {
   struct Result {
     double loss = 0;  ///< the mean over the queries of all ranks
     std::int64_t chunks = 0;
-    std::int64_t recomputed = 0;  ///< chunks whose activations were not kept
+    std::int64_t twice = 0;        ///< chunks that were embedded a second time
+    std::int64_t from_inputs = 0;  ///< chunks whose layers were computed again from their kept inputs
+    double computed_again = 0;     ///< forward passes over the batch, in matrix products
   };
   /// The model's gradients += those of the mean loss over the batch. The chunk size changes them by rounding only, the
   /// memory for kept chunks by nothing. With several ranks the batch is that of all of them together, of which each has
@@ -53,10 +56,10 @@ class GradCache {
   struct Chunk;
 
   std::vector<Chunk> cut(const TrainingBatch& batch) const;
+  ActivationPlan plan(std::span<Chunk> chunks) const;
   void embed_chunk(Chunk& chunk, Matrix embeddings);
-  void backward_chunk(Chunk& chunk, ConstMatrix dembeddings);
+  void backward_chunk(Chunk& chunk, ConstMatrix dembeddings, Keep again);
   double loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, Matrix embeddings);
-  std::size_t activation_bytes(const TokenBatch& texts) const;
 
   Backend& backend_;
   Bloom& model_;

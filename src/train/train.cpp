@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,7 @@
 #include "train/run_checkpoints.h"
 #include "train/run_facts.h"
 #include "train/step_log.h"
+#include "train/step_memory.h"
 #include "train/train.h"
 #include "train/trainer.h"
 #include "train/watch/run_watch.h"
@@ -53,7 +55,7 @@ void check_options(const TrainOptions& options) {
   check_count("--epochs", options.epochs, 1);
   check_count("--steps_per_epoch", options.steps_per_epoch, 0);
   check_count("--warmup_steps", options.warmup_steps, 0);
-  check_count("--chunksize", options.chunk_size, 1);
+  check_count("--chunksize", options.chunk_size, 0);
   check_count("--max_seq_length", options.max_seq_length, 1);
   check_count("--negatives_per_query", options.negatives_per_query, 0);
   check_count("--train_dataset_max_size", options.train_dataset_max_size, 0);
@@ -97,7 +99,7 @@ ModelFolder trained_settings(const TrainOptions& options, const Communicator& ra
   return folder;
 }
 
-TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_steps, const Communicator& ranks) {
+TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_steps) {
   TrainerOptions result;
   result.pooling = {options.pooling};
   result.learning_rate = options.learning_rate;
@@ -109,9 +111,7 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
   result.total_steps = total_steps;
   if (options.grad_cache) {
     result.chunk_size = options.chunk_size;
-    const auto share = static_cast<std::size_t>(ranks.local_size());
-    result.activation_memory =
-        options.activation_memory ? *options.activation_memory : default_activation_memory() / share;
+    result.activation_memory = options.activation_memory.value_or(0);
   }
   return result;
 }
@@ -174,6 +174,27 @@ void require_same_facts(const RunFacts& facts, Communicator& ranks) {
           fmt::format("the ranks differ: {}; start all of them with the same options and files", *difference));
     }
   }
+}
+
+constexpr std::int64_t kFirstBatches = 4;  // that memory is planned by
+
+/// The chunk size that was chosen when the run began; 0 when there is none to go on with.
+std::int64_t recorded_chunk_size(const TrainOptions& options, const RunCheckpoints& checkpoints) {
+  const auto checkpoint = options.resume ? checkpoints.newest() : std::nullopt;
+  if (!checkpoint) return 0;
+  for (const auto& [name, value] : checkpoint->facts()) {
+    if (name == "--chunksize") return std::strtoll(value.c_str(), nullptr, 10);
+  }
+  return 0;
+}
+
+std::vector<TrainingBatch> first_batches(const TrainingSet& data, BatchOrder& order) {
+  std::vector<TrainingBatch> batches;
+  for (std::int64_t step = 0; step < std::min(kFirstBatches, order.batches()); ++step) {
+    const BatchOrder::Batch next = order.batch(step);
+    batches.push_back(data.batch(next.examples, next.visit));
+  }
+  return batches;
 }
 
 /// All the steps of a run, from where it stands to its end.
@@ -283,9 +304,12 @@ TrainStep TrainingRun::step(std::int64_t number) {
   const auto start = std::chrono::steady_clock::now();
   const StepResult done = parts_.trainer.step(batch);
   const double seconds = seconds_since(start);
-  if (parts_.ranks.first() && number == result_.resumed_at && done.chunks > 1) {
-    log::info(fmt::format("GradCache: a batch has {} chunks; {} are kept in memory, {} are computed twice", done.chunks,
-                          done.chunks - done.recomputed_chunks, done.recomputed_chunks));
+  if (parts_.ranks.first() && number == result_.resumed_at && options_.grad_cache) {
+    const GradCache::Result& pass = done.pass;
+    log::info(fmt::format(
+        "GradCache: a batch has {} chunks; {} are kept in memory, of {} the layers' inputs are kept and the rest is "
+        "computed again, {} are computed twice",
+        pass.chunks, pass.chunks - pass.from_inputs - pass.twice, pass.from_inputs, pass.twice));
   }
   result_.steps = number + 1;
   result_.tokens += done.tokens;
@@ -325,7 +349,8 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
   return train(options, ranks, watch);
 }
 
-TrainResult train(const TrainOptions& options, Communicator& ranks, RunWatch& watch) {
+TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& watch) {
+  TrainOptions options = wanted;
   check_options(options);
   schedule_of(options);
   RunCheckpoints checkpoints(options.output, {options.model, options.checkpoint_save_total_limit});
@@ -335,7 +360,9 @@ TrainResult train(const TrainOptions& options, Communicator& ranks, RunWatch& wa
   const std::unique_ptr<Backend> backend = make_backend(options.backend);
   const Checkpoint checkpoint = Checkpoint::open(settings.transformer);
   const Freezing freezing{options.freeze, options.freeze_non_bias, options.train_word_embeddings};
-  Bloom model(*backend, checkpoint, settings.config, trained_parameters(freezing));
+  const TrainedParameters which = trained_parameters(freezing);
+  require_weights_memory(checkpoint, settings.config, which, ranks);
+  Bloom model(*backend, checkpoint, settings.config, which);
 
   const TextPreparation preparation(Tokenizer::load(settings.tokenizer_file()), settings, {});
   const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation);
@@ -348,12 +375,16 @@ TrainResult train(const TrainOptions& options, Communicator& ranks, RunWatch& wa
   const std::int64_t steps_per_epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch : order.batches();
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
 
+  const std::vector<TrainingBatch> batches = first_batches(data, order);
+  settle_memory(options, model, {plan_weights(settings.config, matrix_type(checkpoint, settings.config), which), batches},
+                recorded_chunk_size(options, checkpoints), ranks);
+
   RunFacts facts = option_facts(options);
   facts.emplace_back("the number of processes", fmt::format("{}", ranks.size()));
   facts.emplace_back(kBaseModelFact, fingerprint_text(model_fingerprint(settings.config, checkpoint)));
   facts.emplace_back("the training data's checksum", fingerprint_text(data.fingerprint()));
   require_same_facts(facts, ranks);
-  Trainer trainer(*backend, model, trainer_options(options, total_steps, ranks), ranks);
+  Trainer trainer(*backend, model, trainer_options(options, total_steps), ranks);
   if (ranks.first()) {
     log::info(
         fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/free_memory.h"
 #include "encode/text_preparation.h"
 #include "sgpt/error.h"
 #include "train/exchange.h"
@@ -81,8 +82,7 @@ StepResult Trainer::step(const TrainingBatch& batch) {
   result.step = state_.step;
   const std::vector<std::int64_t> tokens = ranks_.all_gather(batch.tokens());
   result.tokens = std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0});
-  result.chunks = pass.chunks;
-  result.recomputed_chunks = pass.recomputed;
+  result.pass = pass;
   result.loss = pass.loss;
   result.gradient_norm = std::sqrt(backend_.sum_of_squares(model_.trained_gradients()));
   result.learning_rate = options_.learning_rate *
@@ -119,6 +119,11 @@ void Trainer::update(double learning_rate, double gradient_scale) {
   apply(0, decayed, learning_rate * options_.weight_decay);
   apply(decayed, trained_size() - decayed, 0);
   model_.values_changed();
+}
+
+std::size_t default_activation_memory(std::uint64_t reserved) {
+  const std::uint64_t free_bytes = free_memory();
+  return static_cast<std::size_t>((free_bytes - std::min(free_bytes, reserved)) / 2);
 }
 
 TrainingBatch make_batch(const TextPreparation& preparation, std::span<const TextExample> examples) {

@@ -47,7 +47,7 @@ struct TrainerOptions {
   std::int64_t warmup_steps = 1000;
   std::int64_t total_steps = 0;  ///< the schedule's end
   std::int64_t chunk_size = 0;   ///< GradCache: texts a column in a chunk; 0: the batch is one chunk, without GradCache
-  std::size_t activation_memory = 0;  ///< bytes in which GradCache keeps chunks' activations; 0: recomputes every chunk
+  std::size_t activation_memory = 0;  ///< bytes for what GradCache keeps of the forward passes; 0: as few as can be
 };
 
 /// What a step did; chunks are this rank's, all else is of all ranks.
@@ -56,9 +56,8 @@ struct StepResult {
   double loss = 0;
   double gradient_norm = 0;  ///< before clipping
   double learning_rate = 0;
-  std::int64_t tokens = 0;             ///< of all texts of the batch
-  std::int64_t chunks = 0;             ///< of the batch
-  std::int64_t recomputed_chunks = 0;  ///< those whose activations were not kept
+  std::int64_t tokens = 0;  ///< of all texts of the batch
+  GradCache::Result pass;   ///< what was computed how often
 };
 
 /// Everything that a run carries from step to step, beside the trained values themselves (which are the model's).
@@ -98,8 +97,8 @@ class Trainer {
   TrainerState state_;
 };
 
-/// Memory that activations may take by default: half of what the machine, or this process' control group, has free.
-std::size_t default_activation_memory();
+/// Memory that activations may take by default: half of what is free (base/free_memory.h) beside `reserved` bytes.
+std::size_t default_activation_memory(std::uint64_t reserved = 0);
 
 /// A query with what answers it and what does not, as texts.
 struct TextExample {

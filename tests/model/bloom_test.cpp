@@ -75,11 +75,11 @@ struct Model {
   }
 
   /// Gradients of the loss, added to the model's.
-  void backward() {
+  void backward(Keep keep = Keep::activations) {
     const Arena::Scope scope(arena);
     const PackedTexts texts = backend->place(batch, arena);
     Activations kept;
-    const Matrix h = model.forward(texts, arena, kept);
+    const Matrix h = model.forward(texts, arena, kept, keep);
     std::vector<float> weights = weights_of_loss();
     const Matrix dh = arena.take(h.rows, h.cols);
     backend->pool_backward(texts, h, pooling, Matrix(weights.data(), batch.texts(), model.config().hidden), dh);
@@ -143,6 +143,46 @@ TEST_P(BloomOnEachBackend, KeepingActivationsChangesNoBit) {
   Activations kept;
   EXPECT_EQ(values(setup.model.forward(texts, setup.arena, kept)), plain);
   EXPECT_EQ(values(kept.hidden), plain);
+}
+
+TEST_P(BloomOnEachBackend, LayersComputedAgainGiveTheSameBits) {
+  const TempFolder folder;
+  write_tiny_model(folder.path(), {.hidden = 32, .layers = 3});
+  const auto bias = [](std::string_view name) { return name.find("bias") != std::string_view::npos; };
+  const auto none = [](std::string_view) { return false; };
+  for (const TrainedParameters& which :
+       {all_of_them(), TrainedParameters{bias, none}, only("h.1.mlp.dense_4h_to_h.bias"),
+        only("h.1.self_attention.dense.weight"), only("h.2.input_layernorm.bias"), only("ln_f.bias"),
+        only("word_embeddings.weight")}) {
+    Model setup(folder.path(), GetParam(), which);
+    setup.backward();
+    const std::vector<float> expected = values(setup.model.trained_gradients());
+    setup.model.zero_gradients();
+    setup.backward(Keep::inputs);
+    EXPECT_EQ(values(setup.model.trained_gradients()), expected);
+  }
+}
+
+TEST_P(BloomOnEachBackend, KeepsAsManyBytesAsItSays) {
+  const TempFolder folder;
+  write_tiny_model(folder.path(), {.hidden = 64, .layers = 4, .heads = 16});  // rows that need no padding
+  for (const TrainedParameters& which : {all_of_them(), only("h.2.mlp.dense_4h_to_h.bias")}) {
+    Model setup(folder.path(), GetParam(), which);
+    setup.batch = {};
+    setup.batch.add(std::vector<std::int32_t>(32, 5));
+    for (const Keep keep : {Keep::inputs, Keep::activations}) {
+      Arena arena(setup.backend->memory());
+      const std::size_t said = setup.model.kept_bytes(32, keep);
+      const Matrix all = arena.take(1, static_cast<std::int64_t>(said / sizeof(float)));
+      arena.release({});
+      const PackedTexts texts = setup.backend->place(setup.batch, setup.arena);
+      Activations kept;
+      setup.model.forward(texts, arena, kept, keep);
+      const Matrix next = arena.take(1, 1);
+      EXPECT_EQ(static_cast<std::byte*>(next.data) - static_cast<std::byte*>(all.data),
+                static_cast<std::ptrdiff_t>(said));
+    }
+  }
 }
 
 // The directional derivative of the loss along a direction, by finite differences of the trained values.

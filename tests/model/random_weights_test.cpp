@@ -12,7 +12,7 @@
 
 #include "model/bloom.h"
 #include "model/describe.h"
-#include "model/memory_estimate.h"
+#include "model/memory_plan.h"
 
 namespace sgpt {
 namespace {
@@ -61,16 +61,9 @@ TEST(RandomWeights, DependOnTheSeedAlone) {
   EXPECT_NE(values.front(), other.front());
 }
 
-TEST(MemoryEstimate, CountsTheParametersOfKnownModels) {
+TEST(MemoryPlan, CountsTheParametersOfKnownModels) {
   EXPECT_EQ(parameter_count({1024, 24, 16, 250880, 1e-5f}), 559'214'592);
   EXPECT_EQ(parameter_count({4096, 30, 32, 250880, 1e-5f}), 7'069'016'064);
-}
-
-TEST(MemoryEstimate, TrainingTakesMoreThanEncoding) {
-  const MemoryEstimate memory = estimate_memory({1024, 24, 16, 250880, 1e-5f});
-  EXPECT_GT(memory.encode, 4 * std::int64_t{302'000'000});  // the matrices as f32
-  EXPECT_GT(memory.train_biases, memory.encode + 4 * std::int64_t{302'000'000} - 1'000'000);
-  EXPECT_GT(memory.train_all, memory.train_biases);
 }
 
 }  // namespace

@@ -278,6 +278,17 @@ TEST_F(ResumeTest, OptionsThatChangeNoBitMayChange) {
   EXPECT_EQ(content(options_.output / "model.safetensors"), expected);
 }
 
+TEST_F(ResumeTest, AutoTakesTheChunkSizeThatTheRunBeganWith) {
+  options_.grad_cache = true;
+  options_.backend = "cpu";
+  options_.chunk_size = 2;
+  const std::string expected = unbroken();
+  run_until_killed(5);
+  options_.chunk_size = 0;
+  EXPECT_EQ(resume().resumed_at, 3);
+  EXPECT_EQ(content(options_.output / "model.safetensors"), expected);
+}
+
 TEST_F(ResumeTest, CheckpointsOfAnEarlierRunAreNotOverwritten) {
   run_until_killed(5);
   try {

@@ -1,0 +1,93 @@
+#include "model/memory_plan.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/free_memory.h"
+#include "sgpt/error.h"
+#include "tensor/quantize.h"
+
+namespace sgpt {
+namespace {
+
+constexpr std::uint64_t kFloat = sizeof(float);
+constexpr std::uint64_t kArenaSlack = std::uint64_t{4} << 20;  // of an arena's last block, and huge pages begun
+
+std::uint64_t floats(std::int64_t tokens, std::int64_t floats_a_token) {
+  return static_cast<std::uint64_t>(tokens * floats_a_token) * kFloat + kArenaSlack;
+}
+
+}  // namespace
+
+WeightsMemory plan_weights(const BloomConfig& config, DType stored, const TrainedParameters& which,
+                           ComputeType compute) {
+  const bool halves = stored == DType::bf16 || stored == DType::f16;
+  WeightsMemory memory;
+  bool trained_before = false;
+  // A matrix is packed for products with it, and where something below it is trained for those of backward.
+  const auto add_matrix = [&](std::uint64_t size, bool trained) {
+    const std::uint64_t directions = trained_before ? 2 : 1;
+    if (trained) {
+      memory.values += size * kFloat * directions;
+    } else if (compute == ComputeType::int8) {
+      memory.values += size + 2 * kFloat * size / kQuantizationBlock;
+    } else if (compute == ComputeType::bf16) {
+      memory.values += size * size_of(DType::bf16);
+    } else if (halves) {
+      memory.mapped += size * size_of(stored);  // both directions read it where it lies
+    } else {
+      memory.values += size * kFloat * directions;
+    }
+  };
+  for (const ParameterInfo& parameter : bloom_parameters(config)) {
+    const auto size = static_cast<std::uint64_t>(parameter.rows * parameter.cols);
+    const bool trained = which.trained(parameter.name);
+    if (parameter.kind == ParameterKind::matrix) add_matrix(size, trained);
+    if (trained) {
+      memory.values += size * kFloat;
+      memory.gradients += 3 * size * kFloat;
+    } else if (parameter.kind == ParameterKind::vector) {
+      memory.values += size * kFloat;
+    } else if (parameter.kind == ParameterKind::embedding) {
+      memory.mapped += size * (halves ? size_of(stored) : kFloat);
+    }
+    trained_before |= trained;
+  }
+  return memory;
+}
+
+std::uint64_t forward_working_bytes(const BloomConfig& config, std::int64_t tokens) {
+  // The residual stream, a LayerNorm's output, and four d of the feed-forward part (or three of q, k, v).
+  return floats(tokens, 6 * config.hidden);
+}
+
+std::uint64_t training_working_bytes(const BloomConfig& config, std::int64_t tokens, Keep keep, bool matrices_trained) {
+  const std::int64_t d = config.hidden;
+  // The gradients of hidden states and residual stream, and those within the feed-forward part.
+  std::int64_t backward = 2 * d + 5 * d;
+  // The input of the widest matrix and its gradient, and both as the product for the matrix' gradient wants them.
+  if (matrices_trained) backward += 4 * d + 4 * d + d;
+  if (keep == Keep::inputs) backward += 8 * d + (matrices_trained ? d : 0);
+  return floats(tokens, std::max(backward, 6 * d));
+}
+
+std::string in_gigabytes(std::uint64_t bytes) {
+  constexpr double kGigabyte = 1e9;
+  return fmt::format("{:.1f} GB", static_cast<double>(bytes) / kGigabyte);
+}
+
+void require_memory(const std::string& what, std::uint64_t needed, const std::string& advice, std::int64_t processes) {
+  const std::uint64_t free_bytes = free_memory() / static_cast<std::uint64_t>(processes);
+  if (needed <= free_bytes) return;
+  throw MachineError(fmt::format("{} takes about {} of memory, but only {} are free{}; {}", what, in_gigabytes(needed),
+                                 in_gigabytes(free_bytes), processes > 1 ? " for each process" : "", advice));
+}
+
+std::int64_t parameter_count(const BloomConfig& config) {
+  std::int64_t count = 0;
+  for (const ParameterInfo& parameter : bloom_parameters(config)) count += parameter.rows * parameter.cols;
+  return count;
+}
+
+}  // namespace sgpt
