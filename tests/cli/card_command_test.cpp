@@ -75,7 +75,7 @@ TEST_F(CardCommand, EndsWithTheModelItsCardItsEvaluationAndItsCurves) {
   EXPECT_EQ(fs::exists(run / "wandb.json"), client);
   const Outcome report = run_command(here(sgpt_command({"report", run.string(), "--output", "report.html"})));
   EXPECT_EQ(report.status, 0) << report.err;
-  EXPECT_THAT(text_of(home_ / "report.html"), HasSubstr("gradients/h.0."));
+  EXPECT_NE(text_of(home_ / "report.html").find("Gradients, layer 0"), std::string::npos);
 }
 
 TEST_F(CardCommand, WithoutTheClientNothingIsBegun) {
