@@ -142,7 +142,7 @@ TEST_F(ComputeTypeTest, BrokenScalesAreNamed) {
   const auto find = [&](std::vector<TensorToWrite>& tensors) {
     return std::find_if(tensors.begin(), tensors.end(), [&](const TensorToWrite& t) { return t.name == name; });
   };
-  static const std::vector<float> kInfinite(64, INFINITY);
+  const std::vector<float> infinite(64, INFINITY);
   const std::pair<std::function<void(std::vector<TensorToWrite>&)>, const char*> damages[] = {
       {[&](auto& tensors) { tensors.erase(find(tensors)); }, "no tensor \"h.1.mlp.dense_4h_to_h.weight_scales\""},
       {[&](auto& tensors) {
@@ -150,7 +150,7 @@ TEST_F(ComputeTypeTest, BrokenScalesAreNamed) {
        },
        "asks for the shape [64, 1], found [1, 64]"},
       {[&](auto& tensors) { find(tensors)->type = DType::i32; }, "expected numbers of the type f32, found i32"},
-      {[&](auto& tensors) { find(tensors)->bytes = std::as_bytes(std::span(kInfinite)); }, "a NaN or an infinity"},
+      {[&](auto& tensors) { find(tensors)->bytes = std::as_bytes(std::span(infinite)); }, "a NaN or an infinity"},
   };
   int number = 0;
   for (const auto& [damage, message] : damages) {
