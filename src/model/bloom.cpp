@@ -44,10 +44,9 @@ void load_f32(Backend& backend, ConstMatrix host, Matrix device) {
   backend.upload(ConstMatrix(values.data(), host.rows, host.cols), device);
 }
 
-/// A frozen matrix may be of integers.
-const CheckpointTensor& require(const Checkpoint& checkpoint, const Parameter& parameter) {
-  const ParameterInfo& info = parameter.info;
-  if (info.kind != ParameterKind::matrix || parameter.trained()) return checkpoint.require(info.name, info.shape());
+/// A matrix may be of integers where nothing is trained.
+const CheckpointTensor& require(const Checkpoint& checkpoint, const ParameterInfo& info, bool training) {
+  if (info.kind != ParameterKind::matrix || training) return checkpoint.require(info.name, info.shape());
   return checkpoint.require_matrix(info.name, info.shape());
 }
 
@@ -128,7 +127,7 @@ void Bloom::load(const Checkpoint& checkpoint) {
 
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& parameter = parameters_[i];
-    const CheckpointTensor& tensor = require(checkpoint, parameter);
+    const CheckpointTensor& tensor = require(checkpoint, parameter.info, first_trained_ < parameters_.size());
     const ConstMatrix host = tensor.matrix();
     ConstMatrix scales;
     if (host.type == DType::i8) {

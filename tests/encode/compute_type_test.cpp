@@ -137,6 +137,17 @@ TEST_F(ComputeTypeTest, IntegersOnTheDiskComputeAsThoseMadeWhenLoading) {
   EXPECT_EQ(*Encoder::load(model_, {.backend = "reference"}).options().compute, ComputeType::f32);
 }
 
+TEST_F(ComputeTypeTest, TrainingRefusesIntegersWhenItBegins) {
+  quantize_model(model_);
+  const auto backend = make_backend("cpu");
+  const Checkpoint checkpoint = Checkpoint::open(model_);
+  const BloomConfig config = read_model_folder(model_).config;
+  TrainedParameters biases;
+  biases.trained = [](std::string_view name) { return name.ends_with("bias"); };
+  EXPECT_THAT([&] { Bloom(*backend, checkpoint, config, biases); },
+              ThrowsMessage<UserError>(::testing::AllOf(HasSubstr("f32, f16 or bf16"), HasSubstr("found i8"))));
+}
+
 TEST_F(ComputeTypeTest, BrokenScalesAreNamed) {
   const std::string name = "h.1.mlp.dense_4h_to_h.weight_scales";
   const auto find = [&](std::vector<TensorToWrite>& tensors) {
@@ -149,7 +160,7 @@ TEST_F(ComputeTypeTest, BrokenScalesAreNamed) {
          find(tensors)->shape = {1, 64};
        },
        "asks for the shape [64, 1], found [1, 64]"},
-      {[&](auto& tensors) { find(tensors)->type = DType::i32; }, "expected numbers of the type f32, found i32"},
+      {[&](auto& tensors) { find(tensors)->type = DType::i32; }, "expected scales of f32, found i32"},
       {[&](auto& tensors) { find(tensors)->bytes = std::as_bytes(std::span(infinite)); }, "a NaN or an infinity"},
   };
   int number = 0;
