@@ -55,7 +55,9 @@ ComputeType compute_type(const EncoderOptions& options, const Backend& backend, 
 
 /// Refuses weights that do not fit, with a batch, into what memory is free.
 void require_fitting(const ModelFolder& folder, const EncoderOptions& options, DType stored, ComputeType compute) {
-  const auto needed = [&](DType type) { return plan_weights(folder.config, type, {}, compute).values + kProgramBytes; };
+  const auto needed = [&](DType type) {
+    return plan_weights(folder.config, type, {}, compute).unavoidable() + kProgramBytes;
+  };
   const std::uint64_t weights = needed(stored), halves = needed(DType::bf16);
   const std::uint64_t batch = forward_working_bytes(folder.config, options.token_budget);
   const std::string advice =

@@ -175,7 +175,7 @@ class Bloom {
   std::int64_t decayed_size_ = 0;
 };
 
-/// The type of the matrices in a checkpoint of this model: that of the first one.
+/// The type of the matrices in a checkpoint of this model: that of the first one that is there, unchecked.
 DType matrix_type(const Checkpoint& checkpoint, const BloomConfig& config);
 
 /// ALiBi's slopes for H heads (arXiv 2108.12409; for H that is no power of two as in `transformers`).

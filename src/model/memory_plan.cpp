@@ -12,6 +12,7 @@ namespace sgpt {
 namespace {
 
 constexpr std::uint64_t kFloat = sizeof(float);
+constexpr std::uint64_t kGeneratedCode = std::uint64_t{14} << 20;
 constexpr std::uint64_t kArenaSlack = std::uint64_t{4} << 20;  // of an arena's last block, and huge pages begun
 
 std::uint64_t floats(std::int64_t tokens, std::int64_t floats_a_token) {
@@ -36,9 +37,11 @@ WeightsMemory plan_weights(const BloomConfig& config, DType stored, const Traine
       memory.values += size * size_of(DType::bf16);
     } else if (halves) {
       memory.mapped += size * size_of(stored);  // both directions read it where it lies
+      return;
     } else {
       memory.values += size * kFloat * directions;
     }
+    memory.code = kGeneratedCode;
   };
   for (const ParameterInfo& parameter : bloom_parameters(config)) {
     const auto size = static_cast<std::uint64_t>(parameter.rows * parameter.cols);

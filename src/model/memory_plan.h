@@ -15,8 +15,10 @@ struct WeightsMemory {
   std::uint64_t values = 0;     ///< packed matrices, vectors, and what is trained
   std::uint64_t mapped = 0;     ///< pages of the weights' files in use: resident, but the kernel can take them back
   std::uint64_t gradients = 0;  ///< of what is trained, with the optimiser's two moments
+  std::uint64_t code = 0;       ///< that oneDNN generates for packed matrices
 
-  std::uint64_t total() const { return values + mapped + gradients; }
+  std::uint64_t total() const { return unavoidable() + mapped; }
+  std::uint64_t unavoidable() const { return values + gradients + code; }
 };
 
 /// The weights of a model whose matrices lie on the disk as `stored` (matrix_type). The one place that knows how Bloom
@@ -29,8 +31,8 @@ std::uint64_t forward_working_bytes(const BloomConfig& config, std::int64_t toke
 /// The same with the backward pass: over a layer whose activations were kept, or computed again from its input.
 std::uint64_t training_working_bytes(const BloomConfig& config, std::int64_t tokens, Keep keep, bool matrices_trained);
 
-/// The program itself, and its libraries with the code that they generate.
-inline constexpr std::uint64_t kProgramBytes = std::uint64_t{40} << 20;
+/// The program itself, and its libraries.
+inline constexpr std::uint64_t kProgramBytes = std::uint64_t{26} << 20;
 
 /// "4.2 GB".
 std::string in_gigabytes(std::uint64_t bytes);

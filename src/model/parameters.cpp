@@ -41,9 +41,8 @@ std::vector<ParameterInfo> bloom_parameters(const BloomConfig& config) {
 
 DType matrix_type(const Checkpoint& checkpoint, const BloomConfig& config) {
   for (const ParameterInfo& parameter : bloom_parameters(config)) {
-    if (parameter.kind == ParameterKind::matrix) {
-      return checkpoint.require_matrix(parameter.name, parameter.shape()).type;
-    }
+    if (parameter.kind != ParameterKind::matrix) continue;
+    if (const CheckpointTensor* tensor = checkpoint.find(parameter.name)) return tensor->type;
   }
   return DType::f32;
 }

@@ -133,14 +133,14 @@ void require_weights_memory(const Checkpoint& checkpoint, const BloomConfig& con
   const DType stored = matrix_type(checkpoint, config);
   const WeightsMemory weights = plan_weights(config, stored, which);
   const WeightsMemory halves = plan_weights(config, DType::bf16, which);
-  const std::string advice = halves.values < weights.values
-                                 ? fmt::format("as bf16 (sgpt convert --dtype bf16) it takes {}",
-                                               in_gigabytes(halves.values + halves.gradients))
-                             : weights.gradients > weights.values / 4
-                                 ? std::string("train the biases alone (--freezenonbias), or take a smaller model")
-                                 : std::string("take a smaller model");
+  const std::string advice =
+      halves.values < weights.values
+          ? fmt::format("as bf16 (sgpt convert --dtype bf16) it takes {}", in_gigabytes(halves.unavoidable()))
+      : weights.gradients > weights.values / 4
+          ? std::string("train the biases alone (--freezenonbias), or take a smaller model")
+          : std::string("take a smaller model");
   require_memory(fmt::format("{}: training the model", checkpoint.folder().string()),
-                 weights.values + weights.gradients + kProgramBytes, advice, ranks.local_size());
+                 weights.unavoidable() + kProgramBytes, advice, ranks.local_size());
 }
 
 void settle_memory(TrainOptions& options, const Bloom& model, const MemoryFacts& facts,

@@ -182,14 +182,14 @@ TEST_F(TrainTest, RefusesOptionsOutOfRange) {
   };
   expect([](TrainOptions& o) { o.batch_size = 0; }, "--train_batch_size");
   expect([](TrainOptions& o) { o.epochs = -1; }, "--epochs");
-  expect([](TrainOptions& o) { o.chunk_size = 0; }, "--chunksize");
+  expect([](TrainOptions& o) { o.chunk_size = -1; }, "--chunksize");
   expect([](TrainOptions& o) { o.max_gradient_norm = 0; }, "--max_grad_norm");
   expect([](TrainOptions& o) { o.learning_rate = -1; }, "--lr");
   expect([](TrainOptions& o) { o.scheduler = "linear"; }, "linear");
   expect([](TrainOptions& o) { o.backend = "abacus"; }, "abacus");
   expect([](TrainOptions& o) { o.model = "absent"; }, "absent");
   expect([](TrainOptions& o) { o.train_data = "absent.jsonl"; }, "absent.jsonl");
-  expect([](TrainOptions& o) { o.log_file = "absent/log.jsonl"; }, "--log_file");
+  expect([](TrainOptions& o) { o.log_file = "absent/log.jsonl"; }, "absent/log.jsonl");
   expect(
       [](TrainOptions& o) {
         o.freeze = true;
