@@ -49,8 +49,8 @@ using RelevantDocuments = std::map<std::string, std::set<std::string>, std::less
 /// ascending. A query without hits counts as 0.
 DevMetrics dev_metrics(const RelevantDocuments& relevant, const Run& run);
 
-/// Embeds and searches the collection as a stream. With `corpus_max_size` above 0 a passage that is relevant to no query
-/// joins only while at most so many were taken before it, as in the reference's training script. Throws UserError
+/// Embeds and searches the collection as a stream. With `corpus_max_size` above 0 a passage that is relevant to no
+/// query joins only while at most so many were taken before it, as in the reference's training script. Throws UserError
 /// naming file and line when a file is missing or broken, or no judged query is there.
 DevMetrics evaluate_dev(const Encoder& encoder, const DevFolder& folder, std::int64_t corpus_max_size);
 

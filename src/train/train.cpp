@@ -376,7 +376,8 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
 
   const std::vector<TrainingBatch> batches = first_batches(data, order);
-  settle_memory(options, model, {plan_weights(settings.config, matrix_type(checkpoint, settings.config), which), batches},
+  settle_memory(options, model,
+                {plan_weights(settings.config, matrix_type(checkpoint, settings.config), which), batches},
                 recorded_chunk_size(options, checkpoints), ranks);
 
   RunFacts facts = option_facts(options);
