@@ -48,7 +48,8 @@ Json plan_json(const WeightsMemory& weights, std::uint64_t kept, std::uint64_t w
 }
 
 Json encode_plan(const BloomConfig& config, DType stored, const InfoArguments& arguments) {
-  return plan_json(plan_weights(config, stored), 0, forward_working_bytes(config, arguments.token_budget));
+  const ComputeType compute = stored == DType::i8 ? ComputeType::int8 : ComputeType::f32;  // as `encode` does by itself
+  return plan_json(plan_weights(config, stored, {}, compute), 0, forward_working_bytes(config, arguments.token_budget));
 }
 
 /// A step of batches whose texts all have the greatest length.
