@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -134,9 +135,9 @@ QuantizedRows quantize_piece(const CheckpointTensor& source, std::int64_t first,
 
 /// What quantized rows are written as: `width` bytes a row, out of `bytes_of`(rows).
 template <class BytesOf>
-TensorToWrite quantized_part(const CheckpointTensor& source, DType type, std::int64_t cols, std::string suffix,
+TensorToWrite quantized_part(const CheckpointTensor& source, DType type, std::int64_t cols, std::string_view suffix,
                              BytesOf bytes_of, BytesRead read) {
-  TensorToWrite tensor{source.name + suffix, type, {source.shape[0], cols}, {}, {}};
+  TensorToWrite tensor{std::string(source.name).append(suffix), type, {source.shape[0], cols}, {}, {}};
   const std::uint64_t width = static_cast<std::uint64_t>(cols) * size_of(type);
   tensor.fill = [&source, width, bytes_of, read = std::move(read)](std::uint64_t first, std::span<std::byte> piece) {
     // All rows that the piece touches; a row at its edge is quantized again with the next piece.
@@ -192,7 +193,7 @@ TensorToWrite quantized_values(const CheckpointTensor& source, BytesRead read) {
 
 TensorToWrite quantized_scales(const CheckpointTensor& source, BytesRead read) {
   return quantized_part(
-      source, DType::f32, quantization_blocks(source.shape[1]), std::string(kScalesSuffix),
+      source, DType::f32, quantization_blocks(source.shape[1]), kScalesSuffix,
       [](const QuantizedRows& rows) { return reinterpret_cast<const std::byte*>(rows.scales.data()); },
       std::move(read));
 }
