@@ -172,7 +172,10 @@ const CheckpointTensor& Checkpoint::require(std::string_view name, std::span<con
   if (is_floating(tensor.type)) return tensor;
   throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, f16 or bf16, found {}{}",
                               tensor.file.string(), shown(name), name_of(tensor.type),
-                              tensor.type == DType::f64 ? "; sgpt convert --dtype f32 makes them f32" : ""));
+                              tensor.type == DType::f64  ? "; sgpt convert --dtype f32 makes them f32"
+                              : tensor.type == DType::i8 ? "; 8-bit integers serve to embed with, not for training or "
+                                                           "converting: take the model that they were made from"
+                                                         : ""));
 }
 
 const CheckpointTensor& Checkpoint::require_matrix(std::string_view name, std::span<const std::int64_t> shape) const {

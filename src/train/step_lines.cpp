@@ -27,12 +27,16 @@ std::string lines_before(const std::filesystem::path& path, std::int64_t first_s
 
 }  // namespace
 
-StepLines::StepLines(const std::filesystem::path& path, std::int64_t first_step) : path_(path) {
+StepLines::StepLines(const std::filesystem::path& path, std::int64_t first_step, std::string_view option)
+    : path_(path) {
   std::error_code none;
   const bool continued = first_step > 0 && std::filesystem::is_regular_file(path, none);  // and no pipe or device
   if (continued) write_file(path, lines_before(path, first_step));
   out_.open(path, continued ? std::ios::app : std::ios::trunc);
-  if (!out_) throw UserError(fmt::format("{} cannot be written: name a file in a folder that is there", path.string()));
+  if (!out_) {
+    throw UserError(
+        fmt::format("{}{} cannot be written: name a file in a folder that is there", option, path.string()));
+  }
 }
 
 void StepLines::write(std::string_view line) {

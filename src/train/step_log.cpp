@@ -5,7 +5,7 @@
 namespace sgpt {
 
 StepLog::StepLog(const std::filesystem::path& path, std::int64_t first_step) {
-  if (!path.empty()) lines_.emplace(path, first_step);
+  if (!path.empty()) lines_.emplace(path, first_step, "--log_file ");
 }
 
 void StepLog::write(const TrainStep& step) {

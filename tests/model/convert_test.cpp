@@ -137,7 +137,7 @@ TEST(Convert, Int8HoldsMatricesWithTheirScalesAndAllElseAsItIs) {
     EXPECT_EQ(std::memcmp(to.bytes.data(), values.data(), values.size()), 0) << parameter.name;
     EXPECT_EQ(std::memcmp(to_scales.bytes.data(), scales.data(), to_scales.bytes.size()), 0) << parameter.name;
     EXPECT_THAT([&] { target.require(parameter.name, parameter.shape()); },
-                ThrowsMessage<UserError>(HasSubstr("found i8")));
+                ThrowsMessage<UserError>(HasSubstr("8-bit integers")));
   }
   EXPECT_EQ(json_of(temp / "target" / "config.json")["quantization_config"]["quant_method"], "sgpt");
   EXPECT_THAT([&] { convert_model(temp / "target", temp / "again", {.type = WeightType::bf16}); },

@@ -189,7 +189,7 @@ TEST_F(TrainTest, RefusesOptionsOutOfRange) {
   expect([](TrainOptions& o) { o.backend = "abacus"; }, "abacus");
   expect([](TrainOptions& o) { o.model = "absent"; }, "absent");
   expect([](TrainOptions& o) { o.train_data = "absent.jsonl"; }, "absent.jsonl");
-  expect([](TrainOptions& o) { o.log_file = "absent/log.jsonl"; }, "absent/log.jsonl");
+  expect([](TrainOptions& o) { o.log_file = "absent/log.jsonl"; }, "--log_file");
   expect(
       [](TrainOptions& o) {
         o.freeze = true;
