@@ -42,6 +42,8 @@ BENCHMARK_CAPTURE(linear, add, CpuProducts::best, Epilogue::add)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, streamed_bf16, CpuProducts::best, Epilogue::none, ComputeType::f32, DType::bf16)
     ->Apply(shapes);
 BENCHMARK_CAPTURE(linear, bf16, CpuProducts::best, Epilogue::none, ComputeType::bf16)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, streamed_bf16_in_bf16, CpuProducts::best, Epilogue::none, ComputeType::bf16, DType::bf16)
+    ->Apply(shapes);
 BENCHMARK_CAPTURE(linear, int8, CpuProducts::best, Epilogue::none, ComputeType::int8)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, own_products, CpuProducts::simd, Epilogue::none)->Apply(shapes);
 

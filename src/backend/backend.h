@@ -92,11 +92,12 @@ class Backend {
 
   /// Packs a host matrix [out, in] of f32, f16 or bf16, or of i8 with `scales` [out, blocks] as quantize_rows makes
   /// them. One of 16 bits may be read where it lies from then on, instead of being copied (PackedWeight::reads_source):
-  /// it must outlive the packed weight. What goes backward is f32 whatever `type` says.
+  /// it must outlive the packed weight; in bf16 so may an f32 one that goes backward, too. What goes
+  /// backward is bf16 where `type` is, else f32.
   virtual std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use,
                                              ComputeType type = ComputeType::f32, ConstMatrix scales = {}) = 0;
   /// Packs new values (f32, in the backend's memory) over the old ones, after an optimiser step; for what was packed
-  /// from f32.
+  /// from f32. What reads its source needs `values` to be that.
   virtual void repack(PackedWeight& weight, ConstMatrix values) = 0;
 
   // --- embedding ----------------------------------------------------------------------------------------------------

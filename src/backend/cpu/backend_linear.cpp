@@ -30,7 +30,8 @@ class ResidentWeight final : public CpuWeight {
   ResidentWeight(const Products& products, std::int64_t out, std::int64_t in, WeightUse use, ComputeType type)
       : CpuWeight(out, in), forward_(products.kernel(in, out, type), in, out) {
     if (use == WeightUse::forward_and_backward) {
-      backward_ = std::make_unique<PackedMatrix>(products.kernel(out, in), out, in);
+      const ComputeType backward_type = type == ComputeType::int8 ? ComputeType::f32 : type;
+      backward_ = std::make_unique<PackedMatrix>(products.kernel(out, in, backward_type), out, in);
     }
   }
   const RightSide& forward() const override { return forward_; }
@@ -59,7 +60,7 @@ class ResidentWeight final : public CpuWeight {
   std::unique_ptr<PackedMatrix> backward_;
 };
 
-/// A 16-bit matrix that stays where it lies: both directions read the same bytes.
+/// A matrix that stays where it lies: both directions read the same bytes.
 class StreamedWeight final : public CpuWeight {
  public:
   StreamedWeight(const TileKernel& kernel, ConstMatrix weight)
@@ -88,8 +89,11 @@ std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUs
                                                ConstMatrix scales) {
   assert(computes(type));
   const bool quantized = host_weight.type == DType::i8;
-  if (type == ComputeType::f32 && (host_weight.type == DType::f16 || host_weight.type == DType::bf16)) {
-    return std::make_unique<StreamedWeight>(products_.streaming_kernel(), host_weight);
+  const bool halves = host_weight.type == DType::f16 || host_weight.type == DType::bf16;
+  // For inference alone bf16 is packed once: a single query waits for the packing of what is streamed.
+  const bool trains_in_bf16 = type == ComputeType::bf16 && use == WeightUse::forward_and_backward && !quantized;
+  if (trains_in_bf16 || (type == ComputeType::f32 && halves)) {
+    return std::make_unique<StreamedWeight>(products_.streaming_kernel(type), host_weight);
   }
   if (quantized && (type != ComputeType::int8 || use != WeightUse::forward)) {
     const Buffer floats(host_memory(), static_cast<std::size_t>(host_weight.size()) * sizeof(float));
@@ -106,6 +110,7 @@ std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUs
 
 void CpuBackend::repack(PackedWeight& weight, ConstMatrix values) {
   assert(values.rows == weight.out() && values.cols == weight.in());
+  if (weight.reads_source()) return;
   dynamic_cast<ResidentWeight&>(weight).fill(strided(values), workspaces_);
 }
 

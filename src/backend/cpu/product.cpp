@@ -40,17 +40,14 @@ std::int64_t tiles_of_task(std::int64_t tiles, const RightSide& right) {
 }  // namespace
 
 Products::Products(Kernel kernel, WorkspacePool& workspaces)
-    : workspaces_(workspaces), simd_(make_simd_tiles()), simd_int8_(make_simd_int8_tiles()) {
+    : workspaces_(workspaces), simd_(make_simd_tiles()), simd_int8_(make_simd_int8_tiles()), bf16_(make_bf16_tiles()) {
   if (kernel == Kernel::simd) return;
   onednn_ = make_onednn_tiles();
   onednn_bf16_ = make_onednn_bf16_tiles();
   onednn_int8_ = make_onednn_int8_tiles();
 }
 
-bool Products::computes(ComputeType type) const {
-  // Sizes of any model.
-  return type != ComputeType::bf16 || (onednn_bf16_ && onednn_bf16_->supports(kChunkCols, kChunkCols));
-}
+bool Products::computes(ComputeType type) const { return type != ComputeType::bf16 || bf16_; }
 
 const TileKernel& Products::kernel(std::int64_t inner, std::int64_t cols, ComputeType type) const {
   // The last chunk may be narrower; the answer must be right for both.
@@ -59,7 +56,7 @@ const TileKernel& Products::kernel(std::int64_t inner, std::int64_t cols, Comput
            (cols % kChunkCols == 0 || kernel->supports(inner, cols % kChunkCols));
   };
   if (type == ComputeType::int8) return serves(onednn_int8_) ? *onednn_int8_ : *simd_int8_;
-  if (type == ComputeType::bf16 && serves(onednn_bf16_)) return *onednn_bf16_;
+  if (type == ComputeType::bf16) return serves(onednn_bf16_) ? *onednn_bf16_ : *bf16_;
   return serves(onednn_) ? *onednn_ : *simd_;
 }
 

@@ -35,8 +35,8 @@ class Products {
   double gain_of_bf16() const;
   /// The kernel for a packed right side of this shape; a more exact one where the type has none for it.
   const TileKernel& kernel(std::int64_t inner, std::int64_t cols, ComputeType type = ComputeType::f32) const;
-  /// The kernel for streamed right sides: our own, whose packing is quick.
-  const TileKernel& streaming_kernel() const { return *simd_; }
+  /// The kernel for streamed right sides, of f32 or bf16: our own, whose packing is quick.
+  const TileKernel& streaming_kernel(ComputeType type) const { return type == ComputeType::bf16 ? *bf16_ : *simd_; }
 
   /// Packs a whole matrix, for one product.
   PackedMatrix pack(const StridedMatrix& right) const;
@@ -48,6 +48,7 @@ class Products {
  private:
   WorkspacePool& workspaces_;
   std::unique_ptr<TileKernel> simd_, simd_int8_;
+  std::unique_ptr<TileKernel> bf16_;                                // null where the processor lacks the instructions
   std::unique_ptr<TileKernel> onednn_, onednn_bf16_, onednn_int8_;  // null for Kernel::simd
 };
 

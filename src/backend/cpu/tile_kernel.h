@@ -95,6 +95,8 @@ class TileKernel {
 std::unique_ptr<TileKernel> make_onednn_tiles();
 /// The same with both sides rounded to bf16, for processors with instructions for that.
 std::unique_ptr<TileKernel> make_onednn_bf16_tiles();
+/// Our own in bf16, whose packing is quick; null on processors without the instructions.
+std::unique_ptr<TileKernel> make_bf16_tiles();
 /// The micro-kernel of this folder, for every processor.
 std::unique_ptr<TileKernel> make_simd_tiles();
 /// 8-bit integers with exact sums: by oneDNN, for processors with instructions for that, or by our own micro-kernel.
