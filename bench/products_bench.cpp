@@ -19,7 +19,7 @@ void shapes(::benchmark::internal::Benchmark* b) {
 }
 
 void linear(::benchmark::State& state, CpuProducts products, Epilogue epilogue, ComputeType type = ComputeType::f32,
-            DType stored = DType::f32) {
+            DType stored = DType::f32, WeightUse use = WeightUse::forward) {
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
   const auto backend = make_cpu_backend(products);
   Input x(rows, in), w(out, in), bias(1, out), y(rows, out);
@@ -27,7 +27,7 @@ void linear(::benchmark::State& state, CpuProducts products, Epilogue epilogue, 
   std::vector<std::uint16_t> halves(static_cast<std::size_t>(out * in));
   std::transform(Matrix(w).f32(), Matrix(w).f32() + out * in, halves.begin(), bf16_from_float);
   const ConstMatrix as_stored = stored == DType::bf16 ? ConstMatrix(halves.data(), out, in, stored) : Matrix(w);
-  const auto weight = backend->pack(as_stored, WeightUse::forward, type);
+  const auto weight = backend->pack(as_stored, use, type);
   for (auto _ : state) backend->linear(Matrix(x), *weight, Matrix(bias), y, epilogue);
   report_flops(state, product_flops(rows, in, out));
   if (products == CpuProducts::best) {
@@ -42,7 +42,8 @@ BENCHMARK_CAPTURE(linear, add, CpuProducts::best, Epilogue::add)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, streamed_bf16, CpuProducts::best, Epilogue::none, ComputeType::f32, DType::bf16)
     ->Apply(shapes);
 BENCHMARK_CAPTURE(linear, bf16, CpuProducts::best, Epilogue::none, ComputeType::bf16)->Apply(shapes);
-BENCHMARK_CAPTURE(linear, streamed_bf16_in_bf16, CpuProducts::best, Epilogue::none, ComputeType::bf16, DType::bf16)
+BENCHMARK_CAPTURE(linear, bf16_streamed, CpuProducts::best, Epilogue::none, ComputeType::bf16, DType::bf16,
+                  WeightUse::forward_and_backward)
     ->Apply(shapes);
 BENCHMARK_CAPTURE(linear, int8, CpuProducts::best, Epilogue::none, ComputeType::int8)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, own_products, CpuProducts::simd, Epilogue::none)->Apply(shapes);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sgpt/compute_type.h"
 #include "sgpt/pooling.h"
 
 namespace sgpt {
@@ -84,6 +85,10 @@ struct TrainOptions {
   bool wandb = false;   ///< feed the client of Weights & Biases, a Python package, too
   std::string command;  ///< as it was typed, for the run's record and the model card
 
+  /// What matrices are multiplied in, forward and backward: f32, bf16, or automatic, which is bf16 where the weights
+  /// have 16 bits and this processor is clearly faster with it. Everything else is f32: the residual stream, LayerNorm,
+  /// attention, loss, gradients of parameters, optimiser.
+  ComputeType compute = ComputeType::f32;
   std::string backend = "cpu";
   int threads = 0;  ///< 0: all cores
 

@@ -176,6 +176,13 @@ void add_bench(CLI::App& app) {
           "Bytes for what is kept of a first pass, so that less is computed again. By default half of what is free")
       ->check(CLI::NonNegativeNumber)
       ->type_name("BYTES");
+  train_job
+      ->add_option_function<std::string>(
+          names("--dtype"), [train](const std::string& name) { train->encoder.compute = compute_type_from(name); },
+          "What matrices are multiplied in, as in sgpt train")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->type_name("TYPE")
+      ->default_str("f32");
   add_profile(*train_job, train->train.profile);
   train_job->callback([train] {
     print(bench_train(model_folder(train->model), train->data, train->train, train->encoder), train->json);

@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "cli/bench_products.h"
 #include "encode/batching.h"
+#include "encode/compute_choice.h"
 #include "encode/encoder_parts.h"
 #include "retrieval/dataset.h"
 #include "sgpt/error.h"
@@ -139,7 +140,9 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   const MeasuredBackend measured(options.backend, job.profile);
   Backend& backend = *measured.backend;
   const Checkpoint checkpoint = Checkpoint::open(folder.transformer);
-  Bloom model(backend, checkpoint, folder.config, trained_parameters({.non_bias = true}));
+  const ComputeType compute =
+      choose_compute(options.compute.value_or(ComputeType::f32), backend, matrix_type(checkpoint, folder.config));
+  Bloom model(backend, checkpoint, folder.config, trained_parameters({.non_bias = true}), compute);
   TrainerOptions trainer_options;
   trainer_options.pooling = options.pooling.empty() ? folder.pooling : options.pooling;
   trainer_options.warmup_steps = 0;
@@ -152,6 +155,7 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   if (measured.profile) measured.profile->clear();
 
   BenchResult result;
+  result.compute = compute;
   const auto start = Clock::now();
   const TrainingBatch batch = make_batch(preparation, examples);
   const double tokenizer_seconds = seconds_since(start);

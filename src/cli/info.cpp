@@ -35,6 +35,7 @@ struct InfoArguments {
   std::int64_t chunk_size = 8;
   std::int64_t max_seq_length = 0;  // 0: the model's
   std::optional<std::uint64_t> activation_memory;
+  ComputeType compute = ComputeType::f32;  // of training
 };
 
 Json plan_json(const WeightsMemory& weights, std::uint64_t kept, std::uint64_t working) {
@@ -67,7 +68,7 @@ Json training_plan(const BloomConfig& config, DType stored, const InfoArguments&
     chunks.push_back({bytes(tokens, Keep::inputs), bytes(tokens, Keep::activations)});
     longest = std::max(longest, tokens);
   }
-  const WeightsMemory weights = plan_weights(config, stored, which);
+  const WeightsMemory weights = plan_weights(config, stored, which, arguments.compute);
   const auto memory = arguments.activation_memory.value_or(default_activation_memory(weights.total()));
   const ActivationPlan plan = plan_activations(chunks, memory);
   const bool from_inputs =
@@ -214,6 +215,14 @@ void add_info(CLI::App& app) {
                    "is free beside the weights")
       ->transform(CLI::AsSizeValue(false))
       ->type_name("SIZE")
+      ->group("What memory is planned for");
+  command
+      ->add_option_function<std::string>(
+          names("--dtype"), [arguments](const std::string& name) { arguments->compute = *compute_type_from(name); },
+          "Training: what matrices are multiplied in. In bf16 nothing is packed")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->type_name("TYPE")
+      ->default_str("f32")
       ->group("What memory is planned for");
   command->callback([arguments] { run_info(*arguments); });
 }

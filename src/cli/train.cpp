@@ -43,7 +43,7 @@ struct RefusedOption {
 // Options of the reference that this program does not have: refused by name, never ignored.
 constexpr std::array<RefusedOption, 5> kRefused{{
     {"--use_pre_trained_model", false, "say what the model's folder says with --pooling, --specb and --max_seq_length"},
-    {"--use_amp", false, "training computes in 32 bits throughout; leave it out"},
+    {"--use_amp", false, "use --dtype bf16, or leave it out for exact f32"},
     {"--add_special_token", false, "use --specb, whose brackets are in the vocabulary already"},
     {"--speca", false, "use --specb, whose brackets are in the vocabulary already"},
     {"--asym", false, "one model embeds queries and documents; --specb tells them apart"},
@@ -242,6 +242,17 @@ void add_machine(CLI::App& command, TrainOptions& options) {
       ->check(CLI::Range(0, 4096))
       ->type_name("N")
       ->capture_default_str()
+      ->group(group);
+  command
+      .add_option_function<std::string>(
+          names("--dtype"), [&options](const std::string& name) { options.compute = *compute_type_from(name); },
+          "What matrices are multiplied in, forward and backward: f32, exact; bf16, rounded to 8 bits of precision, on "
+          "processors with instructions for it, where it may be twice as fast; auto: bf16 where the weights have 16 "
+          "bits and this processor is clearly faster with it, else f32. Sums, loss, gradients and what is trained are "
+          "f32 in any case")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->type_name("TYPE")
+      ->default_str("f32")
       ->group(group);
   command
       .add_option(names("--backend"), options.backend,

@@ -136,13 +136,12 @@ void Bloom::load(const Checkpoint& checkpoint) {
     } else {
       require_finite(tensor);
     }
+    if (parameter.trained()) load_f32(backend_, host, parameter.value);
     if (parameter.info.kind == ParameterKind::matrix) pack_matrix(parameter, host, scales);
-    if (parameter.trained()) {
-      load_f32(backend_, host, parameter.value);
-    } else if (parameter.info.kind == ParameterKind::vector) {
+    if (!parameter.trained() && parameter.info.kind == ParameterKind::vector) {
       parameter.value = vectors.take(parameter.info);
       load_f32(backend_, host, parameter.value);
-    } else if (parameter.info.kind == ParameterKind::embedding) {
+    } else if (!parameter.trained() && parameter.info.kind == ParameterKind::embedding) {
       if (in_host_memory(backend_)) {
         // Nothing writes to a frozen value: the view is writable in type alone.
         parameter.value = Matrix(const_cast<void*>(host.data), host.rows, host.cols, host.type);
@@ -152,7 +151,7 @@ void Bloom::load(const Checkpoint& checkpoint) {
         backend_.upload(host, parameter.value);
       }
     }
-    const bool read_again = parameter.packed && parameter.packed->reads_source();
+    const bool read_again = !parameter.trained() && parameter.packed && parameter.packed->reads_source();
     // What is computed with lies elsewhere otherwise, but for the embedding's few rows.
     if (tensor.mapped && !read_again) drop_pages(tensor.bytes);
   }
@@ -160,13 +159,9 @@ void Bloom::load(const Checkpoint& checkpoint) {
 
 void Bloom::pack_matrix(Parameter& parameter, ConstMatrix host, ConstMatrix scales) {
   const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
-  if (!parameter.trained() || host.type == DType::f32) {
-    parameter.packed = backend_.pack(host, use, compute_, scales);
-    return;
-  }
-  std::vector<float> values(static_cast<std::size_t>(host.size()));  // the optimiser's values are f32
-  convert(host, values.data());
-  parameter.packed = backend_.pack(ConstMatrix(values.data(), host.rows, host.cols), use);
+  // A trained one is packed from the optimiser's values, which may be read where they lie.
+  parameter.packed =
+      parameter.trained() ? backend_.pack(parameter.value, use, compute_) : backend_.pack(host, use, compute_, scales);
 }
 
 const Parameter& Bloom::parameter(std::string_view name) const {

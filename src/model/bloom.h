@@ -88,7 +88,8 @@ class Bloom {
   /// Reads the parameters; frozen matrices are packed from the checkpoint's own type, and those of 16 bits may be read
   /// where they lie in it for every product, so the checkpoint must outlive the model, as must the backend. Throws
   /// UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an infinity.
-  /// Frozen matrices are multiplied in `compute`, which the backend must be able to, and which is f32 for training.
+  /// Matrices are multiplied in `compute`, which the backend must be able to, and which is f32 or bf16 for training;
+  /// gradients of matrices are always computed in f32.
   Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which = {},
         ComputeType compute = ComputeType::f32);
 

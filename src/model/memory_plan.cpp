@@ -29,6 +29,10 @@ WeightsMemory plan_weights(const BloomConfig& config, DType stored, const Traine
   // A matrix is packed for products with it, and where something below it is trained for those of backward.
   const auto add_matrix = [&](std::uint64_t size, bool trained) {
     const std::uint64_t directions = trained_before ? 2 : 1;
+    if (compute == ComputeType::bf16 && trained_before) {
+      if (!trained) memory.mapped += size * size_of(stored);  // read where it lies; a trained one in its values
+      return;
+    }
     if (trained) {
       memory.values += size * kFloat * directions;
     } else if (compute == ComputeType::int8) {

@@ -54,8 +54,8 @@ RunFacts option_facts(const TrainOptions& options) {
                train_dataset_max_size, shuffle, batch_size, epochs, steps_per_epoch, learning_rate, scheduler,
                warmup_steps, weight_decay, max_gradient_norm, scale, seed, freeze, freeze_non_bias,
                train_word_embeddings, grad_cache, chunk_size, activation_memory, checkpoints, checkpoint_save_steps,
-               checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb, command, backend, threads,
-               on_step, stop] = options;
+               checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb, command, compute, backend,
+               threads, on_step, stop] = options;
   const auto& [folder, systems, negatives_per_system, score_margin, all_queries] = msmarco;
   RunFacts facts;
   const auto add = [&](const char* name, const auto& value) { facts.emplace_back(name, fmt::format("{}", value)); };
@@ -86,6 +86,7 @@ RunFacts option_facts(const TrainOptions& options) {
   add("--unfreezewte", train_word_embeddings);
   add("--gradcache", grad_cache);
   add("--chunksize", chunk_size);
+  add("--dtype", name_of(compute));
   add("--backend", backend);
   return facts;
 }

@@ -33,7 +33,7 @@ std::int64_t choose_chunk_size(const Bloom& model, std::span<const TrainingBatch
 
 /// Throws MachineError when the weights cannot fit, to be asked before they are loaded.
 void require_weights_memory(const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which,
-                            const Communicator& ranks);
+                            ComputeType compute, const Communicator& ranks);
 
 /// What the memory of a run is planned by.
 struct MemoryFacts {

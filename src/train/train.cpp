@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/threads.h"
+#include "encode/compute_choice.h"
 #include "encode/text_preparation.h"
 #include "model/checkpoint.h"
 #include "model/model_folder.h"
@@ -73,6 +74,9 @@ void check_options(const TrainOptions& options) {
   check_number("--weight_decay", options.weight_decay, true);
   check_number("--max_grad_norm", options.max_gradient_norm, false);
   check_number("--scale", options.scale, false);
+  if (options.compute == ComputeType::int8) {
+    throw UserError("--dtype is int8, but training computes in f32 or bf16");
+  }
   require_new_folder(options.output);
 }
 
@@ -361,8 +365,10 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const Checkpoint checkpoint = Checkpoint::open(settings.transformer);
   const Freezing freezing{options.freeze, options.freeze_non_bias, options.train_word_embeddings};
   const TrainedParameters which = trained_parameters(freezing);
-  require_weights_memory(checkpoint, settings.config, which, ranks);
-  Bloom model(*backend, checkpoint, settings.config, which);
+  const DType stored = matrix_type(checkpoint, settings.config);
+  options.compute = choose_compute(options.compute, *backend, stored);
+  require_weights_memory(checkpoint, settings.config, which, options.compute, ranks);
+  Bloom model(*backend, checkpoint, settings.config, which, options.compute);
 
   const TextPreparation preparation(Tokenizer::load(settings.tokenizer_file()), settings, {});
   const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation);
@@ -376,8 +382,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
 
   const std::vector<TrainingBatch> batches = first_batches(data, order);
-  settle_memory(options, model,
-                {plan_weights(settings.config, matrix_type(checkpoint, settings.config), which), batches},
+  settle_memory(options, model, {plan_weights(settings.config, stored, which, options.compute), batches},
                 recorded_chunk_size(options, checkpoints), ranks);
 
   RunFacts facts = option_facts(options);

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "backend/backend.h"
 #include "cli/program.h"
 #include "temp_folder.h"
 #include "tiny_model.h"
@@ -77,6 +78,18 @@ TEST_F(PlannedMemory, OfAStepIsWhatIsTaken) {
                   json_of({"bench", "train", "--json", "--model", at(model), "--data_path", at(""), "--batch", "8",
                            "--chunksize", "2", "--activation_memory", memory}));
     }
+  }
+}
+
+TEST_F(PlannedMemory, OfAStepInBf16IsWhatIsTaken) {
+  if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
+  for (const char* model : {"f32", "bf16"}) {
+    expect_near(json_of({"info", at(model), "--json", "--train_batch_size", "8", "--chunksize", "2",
+                         "--activation_memory", "20000000", "--dtype", "bf16"})
+                    .at("memory")
+                    .at("train_biases"),
+                json_of({"bench", "train", "--json", "--model", at(model), "--data_path", at(""), "--batch", "8",
+                         "--chunksize", "2", "--activation_memory", "20000000", "--dtype", "bf16"}));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "backend/backend.h"
 #include "cli/program.h"
 #include "cli/small_training.h"
 
@@ -82,6 +83,30 @@ TEST_F(ResumedProgram, ASignalFinishesTheStepSavesAndEndsWithItsStatus) {
     ASSERT_EQ(sgpt(command(target, {"--resume"})).status, 0);
     EXPECT_EQ(home_.weights(target), home_.weights("whole"));
   }
+}
+
+TEST_F(ResumedProgram, TheTypeThatIsComputedInIsPartOfTheRun) {
+  if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
+  const std::vector<std::string> halves{"--epochs", "4", "--dtype", "bf16"};
+  ASSERT_EQ(sgpt(home_.command("whole", halves)).status, 0);
+  ASSERT_EQ(sgpt(home_.command("again", halves)).status, 0);
+  EXPECT_EQ(home_.weights("again"), home_.weights("whole"));
+  fs::remove_all(home_ / "again");
+  ASSERT_EQ(sgpt(home_.command("exact", {"--epochs", "4"})).status, 0);
+  EXPECT_NE(home_.weights("exact"), home_.weights("whole"));
+  fs::remove_all(home_ / "again.checkpoints" / "step-4");
+  const Outcome other = sgpt(home_.command("again", {"--epochs", "4", "--resume"}));
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("--dtype is bf16 in the checkpoint, but f32 now"));
+  ASSERT_EQ(sgpt(home_.command("again", {"--epochs", "4", "--dtype", "bf16", "--resume"})).status, 0);
+  EXPECT_EQ(home_.weights("again"), home_.weights("whole"));
+}
+
+TEST_F(ResumedProgram, ATypeThatCannotBeTrainedInIsRefused) {
+  const Outcome plain = sgpt(home_.command("target", {"--backend", "reference", "--dtype", "bf16"}));
+  EXPECT_EQ(plain.status, 2);
+  EXPECT_THAT(plain.err, HasSubstr("the reference backend cannot compute in bf16 on this machine; f32 always works"));
+  EXPECT_EQ(sgpt(home_.command("target", {"--dtype", "int8"})).status, 2);
 }
 
 }  // namespace

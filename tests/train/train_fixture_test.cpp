@@ -53,14 +53,15 @@ struct Chunks {
 /// A model with its trainer, as the case describes them.
 class Training {
  public:
-  Training(const Case& fixture, std::string_view backend, Chunks chunks, Communicator& ranks = this_process_alone())
+  Training(const Case& fixture, std::string_view backend, Chunks chunks, Communicator& ranks = this_process_alone(),
+           ComputeType compute = ComputeType::f32)
       : folder_(read_model_folder(fixture.folder)),
         backend_(make_backend(backend)),
         checkpoint_(Checkpoint::open(folder_.transformer)),
         preparation_(Tokenizer::load(folder_.tokenizer_file()), folder_,
                      {.brackets = true, .max_seq_length = fixture.data["max_seq_length"]}),
         model_(*backend_, checkpoint_, folder_.config,
-               trained_parameters({.non_bias = fixture.data["freeze_non_bias"]})),
+               trained_parameters({.non_bias = fixture.data["freeze_non_bias"]}), compute),
         trainer_(*backend_, model_, options(fixture.data, chunks), ranks) {}
 
   TrainingBatch batch(const json& examples) const {
@@ -230,6 +231,65 @@ TEST_P(TrainFixture, TwoRanks) {
   if (fast()) expect_of_ranks(2, {3, std::size_t{3} << 20});
 }
 TEST_P(TrainFixture, ThreeRanks) { expect_of_ranks(3, {2, 0}); }
+
+/// The cosine between all gradients of the model and the fixture's, and the norm of their difference in shares of it.
+struct Agreement {
+  double cosine = 0;
+  double difference = 0;
+};
+
+Agreement agreement(const Case& fixture, const Bloom& model) {
+  const MappedFile file(fixture.tensors("grads"));
+  double found_squares = 0, golden_squares = 0, products = 0;
+  for (const CheckpointTensor& tensor : read_safetensors(file)) {
+    const ConstMatrix found = model.parameter(tensor.name).gradient, golden = tensor.matrix();
+    for (std::int64_t i = 0; i < found.size(); ++i) {
+      const double a = found.f32()[i], b = golden.f32()[i];
+      found_squares += a * a, golden_squares += b * b, products += a * b;
+    }
+  }
+  return {products / std::sqrt(found_squares * golden_squares),
+          std::sqrt((found_squares + golden_squares - 2 * products) / golden_squares)};
+}
+
+/// Every product of a pass rounds both sides to 8 bits: the gradient's direction stays, and so do the losses.
+TEST(TrainInBf16, FollowsTheFixtures) {
+  if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
+  if (cases().empty()) GTEST_SKIP() << "no train_*.json under " << testing::fixtures() << "/models";
+  for (const Case& fixture : cases()) {
+    SCOPED_TRACE(fixture.folder.filename().string() + " " + fixture.name);
+    Training run(fixture, "cpu", {8, 0}, this_process_alone(), ComputeType::bf16);
+    run.trainer().gradients(run.batch(fixture.data["batches"][0]));
+    const Agreement first = agreement(fixture, run.model());
+    EXPECT_GT(first.cosine, 0.9995);
+    EXPECT_LT(first.difference, 0.03);
+    Training steps(fixture, "cpu", {8, 0}, this_process_alone(), ComputeType::bf16);
+    const json& log = fixture.data["log"];
+    for (std::size_t step = 0; step < log.size(); ++step) {
+      const StepResult result = steps.trainer().step(steps.batch(fixture.data["batches"][step]));
+      EXPECT_NEAR(result.loss / log[step]["loss"].get<double>(), 1, 0.02) << step;
+      EXPECT_NEAR(result.gradient_norm / log[step]["grad_norm"].get<double>(), 1, 0.05) << step;
+    }
+  }
+}
+
+/// With any number of threads every step has the same bits.
+TEST(TrainInBf16, ThreadsChangeNothing) {
+  if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
+  if (cases().empty()) GTEST_SKIP() << "no train_*.json under " << testing::fixtures() << "/models";
+  for (const Case& fixture : cases()) {
+    std::vector<double> norms;
+    for (const int threads : {1, 3}) {
+      const ThreadScope scope(threads);
+      Training run(fixture, "cpu", {3, 0}, this_process_alone(), ComputeType::bf16);
+      for (int step = 0; step < 2; ++step) {
+        norms.push_back(run.trainer().step(run.batch(fixture.data["batches"][0])).gradient_norm);
+      }
+    }
+    EXPECT_EQ(norms[0], norms[2]);
+    EXPECT_EQ(norms[1], norms[3]);
+  }
+}
 
 INSTANTIATE_TEST_SUITE_P(Backends, TrainFixture, ::testing::Values("reference", "cpu"),
                          [](const auto& backend) { return backend.param; });
