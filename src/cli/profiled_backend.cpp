@@ -74,9 +74,11 @@ void ProfiledBackend::zero(Matrix x) {
   inner_->zero(x);
 }
 
-void ProfiledBackend::repack(PackedWeight& weight, ConstMatrix values) {
-  const auto watch = pass(Work::optimiser, values.bytes() + weight.bytes());
-  inner_->repack(weight, values);
+void ProfiledBackend::repack(PackedWeight& weight) {
+  if (weight.bytes() == 0) return inner_->repack(weight);  // reads the values where they lie
+  const auto values = static_cast<std::size_t>(weight.out() * weight.in()) * sizeof(float);
+  const auto watch = pass(Work::optimiser, values + weight.bytes());
+  inner_->repack(weight);
 }
 
 void ProfiledBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {

@@ -56,10 +56,13 @@ class ProfiledBackend final : public Backend {
   bool computes(ComputeType type) const override { return inner_->computes(type); }
   bool gains_from_bf16() const override { return inner_->gains_from_bf16(); }
   std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
-                                     ConstMatrix scales) override {
-    return inner_->pack(host_weight, use, type, scales);
+                                     ConstMatrix scales, WeightSource source) override {
+    return inner_->pack(host_weight, use, type, scales, source);
   }
-  void repack(PackedWeight& weight, ConstMatrix values) override;
+  std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use) override {
+    return inner_->pack_trained(values, use);
+  }
+  void repack(PackedWeight& weight) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
   void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;

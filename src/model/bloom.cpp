@@ -1,6 +1,6 @@
 // Loading BLOOM: every parameter checked and put where its use wants it. Vectors become f32 in one buffer; frozen
-// matrices are packed from their own type; trained parameters lie end to end, those that decay first, so that the
-// optimiser sees two long rows.
+// matrices are packed from their own type, or stay where they lie; trained parameters lie end to end, those that decay
+// first, so that the optimiser sees two long rows.
 #include "model/bloom.h"
 
 #include <cstring>
@@ -136,9 +136,14 @@ void Bloom::load(const Checkpoint& checkpoint) {
     } else {
       require_finite(tensor);
     }
-    if (parameter.info.kind == ParameterKind::matrix) pack_matrix(parameter, host, scales);
+    const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
+    bool read_again = false;
     if (parameter.trained()) {
       load_f32(backend_, host, parameter.value);
+      if (parameter.info.kind == ParameterKind::matrix) parameter.packed = backend_.pack_trained(parameter.value, use);
+    } else if (parameter.info.kind == ParameterKind::matrix) {
+      parameter.packed = backend_.pack(host, use, compute_, scales, WeightSource::lasting);
+      read_again = parameter.packed->reads_source();
     } else if (parameter.info.kind == ParameterKind::vector) {
       parameter.value = vectors.take(parameter.info);
       load_f32(backend_, host, parameter.value);
@@ -152,21 +157,9 @@ void Bloom::load(const Checkpoint& checkpoint) {
         backend_.upload(host, parameter.value);
       }
     }
-    const bool read_again = parameter.packed && parameter.packed->reads_source();
     // What is computed with lies elsewhere otherwise, but for the embedding's few rows.
     if (tensor.mapped && !read_again) drop_pages(tensor.bytes);
   }
-}
-
-void Bloom::pack_matrix(Parameter& parameter, ConstMatrix host, ConstMatrix scales) {
-  const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
-  if (!parameter.trained() || host.type == DType::f32) {
-    parameter.packed = backend_.pack(host, use, compute_, scales);
-    return;
-  }
-  std::vector<float> values(static_cast<std::size_t>(host.size()));  // the optimiser's values are f32
-  convert(host, values.data());
-  parameter.packed = backend_.pack(ConstMatrix(values.data(), host.rows, host.cols), use);
 }
 
 const Parameter& Bloom::parameter(std::string_view name) const {
@@ -187,7 +180,7 @@ void Bloom::zero_gradients() {
 
 void Bloom::values_changed() {
   for (const Parameter& parameter : parameters_) {
-    if (parameter.packed && parameter.trained()) backend_.repack(*parameter.packed, parameter.value);
+    if (parameter.packed && parameter.trained()) backend_.repack(*parameter.packed);
   }
 }
 
