@@ -289,6 +289,7 @@ void TrainingRun::save_checkpoint(std::int64_t steps) {
                              .epoch = steps / parts_.steps_per_epoch,
                              .step_in_epoch = steps % parts_.steps_per_epoch,
                              .pass = steps / parts_.order.batches(),
+                             .batches = parts_.order.batches(),
                              .seed = options_.seed};
   parts_.checkpoints.save(position, parts_.facts, parts_.model, parts_.trainer);
 }
@@ -305,7 +306,7 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
 TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& watch) {
   TrainOptions options = wanted;
   check_options(options);
-  RunCheckpoints checkpoints(options.output, {options.model, options.checkpoint_save_total_limit});
+  RunCheckpoints checkpoints(options.output, {options.model, options.command, options.checkpoint_save_total_limit});
   require_no_checkpoints(options, checkpoints);
   const ThreadScope threads(options.threads);
   const ModelFolder settings = trained_settings(options, ranks);
