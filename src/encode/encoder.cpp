@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "encode/batching.h"
+#include "encode/compute_choice.h"
 #include "encode/encoder_parts.h"
 #include "model/finite.h"
 #include "model/memory_plan.h"
@@ -39,20 +40,6 @@ Checkpoint open_weights(const ModelFolder& folder, const std::filesystem::path& 
   return weights;
 }
 
-/// What the options say, or what fits the weights.
-ComputeType compute_type(const EncoderOptions& options, const Backend& backend, DType weights) {
-  const bool automatic = options.compute == ComputeType::automatic;
-  if (options.compute && !automatic) {
-    if (backend.computes(*options.compute)) return *options.compute;
-    throw UserError(fmt::format("the {} backend cannot compute in {} on this machine{}; f32 always works",
-                                backend.name(), name_of(*options.compute),
-                                backend.name() == "cpu" ? ", whose processor has no instructions for it" : ""));
-  }
-  if (weights == DType::i8 && backend.computes(ComputeType::int8)) return ComputeType::int8;
-  const bool halves = weights == DType::bf16 || weights == DType::f16;
-  return automatic && halves && backend.gains_from_bf16() ? ComputeType::bf16 : ComputeType::f32;
-}
-
 /// Refuses weights that do not fit, with a batch, into what memory is free.
 void require_fitting(const ModelFolder& folder, const EncoderOptions& options, DType stored, ComputeType compute) {
   const auto needed = [&](DType type) {
@@ -70,7 +57,7 @@ void require_fitting(const ModelFolder& folder, const EncoderOptions& options, D
 ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& options, const Backend& backend,
                            const Checkpoint& checkpoint) {
   const DType stored = matrix_type(checkpoint, folder.config);
-  const ComputeType compute = compute_type(options, backend, stored);
+  const ComputeType compute = choose_compute_type(options, backend, stored);
   require_fitting(folder, options, stored, compute);
   return compute;
 }

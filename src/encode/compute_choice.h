@@ -1,0 +1,25 @@
+// Which type a model's products are computed in, where the options leave it open.
+#pragma once
+
+#include <filesystem>
+
+#include "backend/backend.h"
+#include "base/communicator.h"
+#include "sgpt/encoder.h"
+#include "tensor/dtype.h"
+
+namespace sgpt {
+
+/// What the options say, or what fits weights of the type `stored` on this machine. Throws UserError for a type that
+/// the backend cannot compute in.
+ComputeType choose_compute_type(const EncoderOptions& options, const Backend& backend, DType stored);
+
+/// One type for all ranks of a job: what rank 0 chose, where all of their processors can compute in it, else f32.
+ComputeType agree_on_compute_type(ComputeType mine, const Backend& backend, Communicator& ranks);
+
+/// The same for a model's folder: what ComputeType::automatic stands for on several machines that may differ. Called by
+/// all ranks with the same model.
+ComputeType common_compute_type(const std::filesystem::path& model_folder, const EncoderOptions& options,
+                                Communicator& ranks);
+
+}  // namespace sgpt
