@@ -27,6 +27,7 @@ std::string_view name_of(Work work) {
   switch (work) {
     case Work::products: return "matrix products";
     case Work::products_backward: return "matrix products, backward";
+    case Work::products_weight: return "weight gradients";
     case Work::attention: return "attention";
     case Work::attention_backward: return "attention, backward";
     case Work::layer_norm: return "LayerNorm";
@@ -115,7 +116,7 @@ void ProfiledBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& 
 }
 
 void ProfiledBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
-  const auto watch = product(Work::products_backward, product_flops(dy.cols, dy.rows, x.cols));
+  const auto watch = product(Work::products_weight, product_flops(dy.cols, dy.rows, x.cols));
   inner_->linear_backward_weight(dy, x, dweight);
 }
 

@@ -13,6 +13,7 @@ namespace sgpt::cli {
 enum class Work {
   products,  ///< of Linears, with what their epilogues do: bias, GELU, residual
   products_backward,
+  products_weight,  ///< the gradients of trained matrices
   attention,
   attention_backward,
   layer_norm,
@@ -25,7 +26,7 @@ enum class Work {
   optimiser,
   moving,  ///< copies
 };
-inline constexpr std::size_t kWorks = 13;
+inline constexpr std::size_t kWorks = 14;
 std::string_view name_of(Work work);
 
 /// Time, and what there was to do in it.
