@@ -128,8 +128,9 @@ HWY_INLINE void transpose_columns(const T* HWY_RESTRICT from, std::int64_t strid
   }
 }
 
-// So many k at a time that the lines of a panel stay in the first cache while its columns are filled in.
-constexpr std::int64_t kTransposedAtOnce = 64;
+// So many k at a time: long enough for a column to be read as a stream, while a panel's lines stay in the near caches
+// until all columns are filled in.
+constexpr std::int64_t kTransposedAtOnce = 256;
 
 /// One panel out of columns that lie dense.
 template <class T>
