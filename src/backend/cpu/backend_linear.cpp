@@ -33,9 +33,9 @@ class ResidentWeight final : public CpuWeight {
   ResidentWeight(const Products& products, const StridedMatrix& weight, WeightUse use, ComputeType type)
       : CpuWeight(weight.rows, weight.cols),
         weight_(weight),
-        forward_(products.kernel(in(), out(), type), in(), out()) {
+        forward_(products.weight_kernel(in(), out(), type), in(), out()) {
     if (use == WeightUse::forward_and_backward) {
-      backward_ = std::make_unique<PackedMatrix>(products.kernel(out(), in()), out(), in());
+      backward_ = std::make_unique<PackedMatrix>(products.weight_kernel(out(), in()), out(), in());
     }
   }
   const RightSide& forward() const override { return forward_; }
