@@ -30,6 +30,12 @@ enum class WeightUse {
   forward_and_backward,  ///< linear and linear_backward_input
 };
 
+/// How long the matrix that a weight is packed from lies where it lies.
+enum class WeightSource {
+  passing,  ///< until pack returns
+  lasting,  ///< longer than the packed weight, and unchanged
+};
+
 /// The matrix of a Linear, [out, in], in the layout that its backend likes best.
 class PackedWeight {
  public:
@@ -38,7 +44,7 @@ class PackedWeight {
   std::int64_t in() const { return in_; }
   /// Memory of its own.
   virtual std::size_t bytes() const = 0;
-  /// Whether it still reads the matrix that it was packed from.
+  /// Whether it still reads the matrix that it was packed from; that must stay where it is, then.
   virtual bool reads_source() const { return false; }
 
  protected:
@@ -91,14 +97,17 @@ class Backend {
   virtual bool gains_from_bf16() const { return false; }
 
   /// Packs a host matrix [out, in] of f32, f16 or bf16, or of i8 with `scales` [out, blocks] as quantize_rows makes
-  /// them. One of 16 bits may be read where it lies from then on, instead of being copied (PackedWeight::reads_source):
-  /// it must outlive the packed weight; in bf16 so may an f32 one that goes backward, too. What goes
-  /// backward is bf16 where `type` is, else f32.
+  /// them. A lasting one may be read where it lies from then on, instead of being copied (PackedWeight::reads_source).
+  /// What goes backward is bf16 where `type` is, else f32.
   virtual std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use,
-                                             ComputeType type = ComputeType::f32, ConstMatrix scales = {}) = 0;
-  /// Packs new values (f32, in the backend's memory) over the old ones, after an optimiser step; for what was packed
-  /// from f32. What reads its source needs `values` to be that.
-  virtual void repack(PackedWeight& weight, ConstMatrix values) = 0;
+                                             ComputeType type = ComputeType::f32, ConstMatrix scales = {},
+                                             WeightSource source = WeightSource::passing) = 0;
+  /// Packs a matrix that an optimiser changes: f32, in the backend's memory, which outlives the packed weight and may
+  /// be read where it lies.
+  virtual std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use,
+                                                     ComputeType type = ComputeType::f32) = 0;
+  /// To be called when the values that pack_trained was given have changed.
+  virtual void repack(PackedWeight& weight) = 0;
 
   // --- embedding ----------------------------------------------------------------------------------------------------
 

@@ -154,7 +154,7 @@ void add_bench(CLI::App& app) {
   train->encoder.brackets = true;
   CLI::App* train_job =
       add_job(*bench, "train",
-              "One step of BitFit with GradCache: the first queries of a data set, with its first documents\n"
+              "One training step with GradCache: the first queries of a data set, with its first documents\n"
               "as positives and negatives, in brackets",
               train);
   const auto count = [&](const char* name, auto& value, const char* help, std::int64_t least,
@@ -168,6 +168,10 @@ void add_bench(CLI::App& app) {
   count("--docs", train->train.documents, "Documents to take positives and negatives from. By default twice the batch",
         1);
   count("--chunksize", train->train.chunk_size, "Texts a column in a chunk of GradCache", 1)->capture_default_str();
+  count("--steps", train->train.steps,
+        "Steps to make, of which the last is timed. The first also takes memory from the system, for all that follow",
+        1)
+      ->capture_default_str();
   count("--threads", train->encoder.threads, "Threads to compute with. 0: all cores", 0, kMostThreads)
       ->capture_default_str();
   train_job
@@ -176,6 +180,8 @@ void add_bench(CLI::App& app) {
           "Bytes for what is kept of a first pass, so that less is computed again. By default half of what is free")
       ->check(CLI::NonNegativeNumber)
       ->type_name("BYTES");
+  train_job->add_flag(names("--all_parameters"), train->train.all_parameters,
+                      "Train everything, as sgpt train does without --freezenonbias, and not the biases alone");
   train_job
       ->add_option_function<std::string>(
           names("--dtype"), [train](const std::string& name) { train->encoder.compute = compute_type_from(name); },

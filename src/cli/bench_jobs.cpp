@@ -89,7 +89,8 @@ struct MeasuredBackend {
 /// most operations read and write.
 std::vector<ProfileRow> rows_of(const ProfiledBackend& profile, double tokenizer_seconds, const BenchResult& result,
                                 std::int64_t rows, std::int64_t d) {
-  const double flops = profile.of(Work::products).flops + profile.of(Work::products_backward).flops;
+  const double flops = profile.of(Work::products).flops + profile.of(Work::products_backward).flops +
+                       profile.of(Work::products_weight).flops;
   const auto bytes = static_cast<std::size_t>(rows * d) * sizeof(float);
   return profile_rows(profile, {flops / result.product_seconds, copying_speed(bytes)}, tokenizer_seconds,
                       result.seconds);
@@ -141,17 +142,18 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   Backend& backend = *measured.backend;
   const Checkpoint checkpoint = Checkpoint::open(folder.transformer);
   const ComputeType compute =
-      choose_compute(options.compute.value_or(ComputeType::f32), backend, matrix_type(checkpoint, folder.config));
-  Bloom model(backend, checkpoint, folder.config, trained_parameters({.non_bias = true}), compute);
+      choose_compute_type(options.compute.value_or(ComputeType::f32), backend, matrix_type(checkpoint, folder.config));
+  Bloom model(backend, checkpoint, folder.config, trained_parameters({.non_bias = !job.all_parameters}), compute);
   TrainerOptions trainer_options;
   trainer_options.pooling = options.pooling.empty() ? folder.pooling : options.pooling;
   trainer_options.warmup_steps = 0;
-  trainer_options.total_steps = 2;
+  trainer_options.total_steps = 1 + job.steps;
   trainer_options.chunk_size = job.chunk_size;
   trainer_options.activation_memory =
       job.activation_memory < 0 ? default_activation_memory() : static_cast<std::size_t>(job.activation_memory);
   Trainer trainer(backend, model, trainer_options);
   trainer.step(make_batch(preparation, std::span(examples).first(std::min(kWarmUp, examples.size()))));
+  for (std::int64_t i = 1; i < job.steps; ++i) trainer.step(make_batch(preparation, examples));
   if (measured.profile) measured.profile->clear();
 
   BenchResult result;
@@ -166,11 +168,15 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   result.tokens = step.tokens;
   result.texts = batch.size() * static_cast<std::int64_t>(batch.columns.size());
 
-  // Forward for every chunk, what of it was computed again, and backward for every chunk.
+  // Forward for every chunk, what of it was computed again, and backward for every chunk: inputs, and weights if
+  // trained.
   const std::vector<std::int64_t> rows = chunk_rows(batch, job.chunk_size);
   const double forward_passes = 1 + step.pass.computed_again;
   result.product_seconds = forward_passes * seconds_of_products(folder.config, rows, ProductPass::forward) +
                            seconds_of_products(folder.config, rows, ProductPass::backward_input);
+  if (job.all_parameters) {
+    result.product_seconds += seconds_of_products(folder.config, rows, ProductPass::backward_weight);
+  }
   if (measured.profile) {
     result.profile = rows_of(*measured.profile, tokenizer_seconds, result, rows.front(), folder.config.hidden);
   }

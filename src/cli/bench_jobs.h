@@ -40,10 +40,12 @@ struct TrainBench {
   std::int64_t documents = 0;           ///< taken from the first so many; 0: as many as the step needs
   std::int64_t chunk_size = 8;          ///< of GradCache
   std::int64_t activation_memory = -1;  ///< bytes for what is kept of first passes; -1: as sgpt train chooses
+  std::int64_t steps = 1;               ///< so many are made, and the last is timed: only the first touches new memory
+  bool all_parameters = false;          ///< train everything, and not the biases alone
   bool profile = false;
 };
 
-/// One step of BitFit with GradCache, after a small one that warms up.
+/// One step of BitFit, or of training everything, with GradCache, after a small one that warms up.
 BenchResult bench_train(const std::filesystem::path& model, const std::filesystem::path& data, const TrainBench& job,
                         const EncoderOptions& options);
 

@@ -70,9 +70,14 @@ double seconds_of_products(const BloomConfig& config, std::span<const std::int64
   for (const auto& [count, times] : batches) {
     if (count == 0) continue;
     for (const Shape& linear : linears) {
-      const bool forward = pass == ProductPass::forward;
-      const double one =
-          seconds_of_product(count, forward ? linear.in : linear.out, forward ? linear.out : linear.in, config.layers);
+      const double one = [&, rows = count] {
+        switch (pass) {
+          case ProductPass::forward: return seconds_of_product(rows, linear.in, linear.out, config.layers);
+          case ProductPass::backward_input: return seconds_of_product(rows, linear.out, linear.in, config.layers);
+          case ProductPass::backward_weight: return seconds_of_product(linear.out, rows, linear.in, config.layers);
+        }
+        return 0.0;
+      }();
       seconds += one * static_cast<double>(times * config.layers);
     }
   }

@@ -9,8 +9,9 @@
 namespace sgpt::cli {
 
 enum class ProductPass {
-  forward,         ///< y[T,out] = x[T,in] Wᵀ
-  backward_input,  ///< dx[T,in] = dy[T,out] W
+  forward,          ///< y[T,out] = x[T,in] Wᵀ
+  backward_input,   ///< dx[T,in] = dy[T,out] W
+  backward_weight,  ///< dW[out,in] = dyᵀ x[T,in]
 };
 
 /// Seconds for the products of every Linear of every layer, for batches of these numbers of rows: oneDNN's f32 matmul

@@ -51,14 +51,16 @@ void add_convert(CLI::App& app) {
   auto* command = app.add_subcommand(
       "convert", "Write a model with its weights in another type, as safetensors; takes little memory at any size");
   auto arguments = std::make_shared<ConvertArguments>();
-  add_model_option(*command, "model", arguments->model);
-  command->add_option("output", arguments->output, "The model folder to make; it must be new or empty")
+  add_model_option(*command, "MODEL", arguments->model);
+  command->add_option("OUTPUT", arguments->output, "The model folder to make; it must be new or empty")
       ->required()
-      ->type_name("DIR");
+      ->type_name("");
   command
-      ->add_option(names("--dtype"), arguments->type,
-                   "bf16: half the size of f32, with its range; f16: half the size, more digits, numbers up to 65504; "
-                   "f32; int8: the matrices as 8-bit integers with a scale for every 256 inputs, a quarter of the size")
+      ->add_option(
+          names("--dtype"), arguments->type,
+          "bf16: half the size of f32, with its range; f16: half the size, more digits, numbers up to 65504; f32;\n"
+          "int8: the matrices as 8-bit integers with a scale for every 256 inputs, a quarter of the size, to "
+          "embed with only")
       ->required()
       ->check(CLI::IsMember(std::vector<std::string>{"bf16", "f16", "f32", "int8"}))
       ->type_name("TYPE");

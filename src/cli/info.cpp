@@ -113,9 +113,11 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["normalize"] = model.normalize;
   info["brackets"] = model.brackets ? Json(*model.brackets) : Json();
   info["max_seq_length"] = model.max_seq_length;
-  info["memory"] = {{"encode", encode_plan(model.config, stored, arguments)},
-                    {"train_biases", training_plan(model.config, stored, arguments, true)},
-                    {"train_all", training_plan(model.config, stored, arguments, false)}};
+  info["memory"] = {{"encode", encode_plan(model.config, stored, arguments)}};
+  for (const bool biases : {true, false}) {
+    Json& plan = info["memory"][biases ? "train_biases" : "train_all"];
+    if (stored != DType::i8) plan = training_plan(model.config, stored, arguments, biases);  // else null: not trained
+  }
   return info;
 }
 
@@ -137,27 +139,19 @@ std::string comma_separated(const Json& list) {
   return text;
 }
 
-void print(const Json& info, const InfoArguments& arguments) {
-  const Json& memory = info["memory"];
-  line("name", "{}", info["name"].get<std::string>());
-  line("format", "{}", info["format"] == "checkpoint" ? "plain BLOOM checkpoint" : "sentence-transformers folder");
-  line("size", "hidden {}, layers {}, heads {}, vocabulary {}: {:.1f} million parameters",
-       info["hidden_size"].get<std::int64_t>(), info["layers"].get<std::int64_t>(), info["heads"].get<std::int64_t>(),
-       info["vocabulary"].get<std::int64_t>(), info["parameters"].get<double>() / 1e6);
-  for (const auto& [type, of_type] : info["types"].items()) {
-    line("on disk", "{} tensors of {}, {}", of_type["tensors"].get<std::int64_t>(), type, in_bytes(of_type["bytes"]));
+/// A large model has dozens, with names that count.
+std::string file_names(const Json& files) {
+  constexpr std::size_t kAllShown = 3;
+  if (files.size() <= kAllShown) return comma_separated(files);
+  return fmt::format("{} … {} ({} files)", files.front().get<std::string>(), files.back().get<std::string>(),
+                     files.size());
+}
+
+void print_training_memory(const Json& memory, const InfoArguments& arguments) {
+  if (memory["train_biases"].is_null()) {
+    line("", "8-bit integers serve to embed with, not for training: train the model that they were made from");
+    return;
   }
-  line("files", "{}", comma_separated(info["files"]));
-  line("pooling", "{}{}", comma_separated(info["pooling"]),
-       info["normalize"].get<bool>() ? ", then scaled to length 1" : "");
-  line("embedding", "{} numbers", info["embedding_size"].get<std::int64_t>());
-  line("brackets", "{}",
-       info["brackets"].is_null()     ? "not recorded: off unless --specb is given"
-       : info["brackets"].get<bool>() ? "on"
-                                      : "off");
-  line("max length", "{} tokens", info["max_seq_length"].get<std::int64_t>());
-  line("memory", "about {} to encode, {} tokens at once ({} of it are pages of the weights' files)",
-       in_bytes(memory["encode"]["total_bytes"]), arguments.token_budget, in_bytes(memory["encode"]["mapped_bytes"]));
   for (const bool biases : {true, false}) {
     const Json& plan = memory[biases ? "train_biases" : "train_all"];
     line("", "about {} to train {}: {} for weights and optimiser, {} kept of forward passes, {} beside",
@@ -168,6 +162,30 @@ void print(const Json& info, const InfoArguments& arguments) {
   }
   line("", "(--gradcache --chunksize {}, batches of {} triplets of {} tokens a text)", arguments.chunk_size,
        arguments.batch, arguments.max_seq_length);
+}
+
+void print(const Json& info, const InfoArguments& arguments) {
+  const Json& memory = info["memory"];
+  line("name", "{}", info["name"].get<std::string>());
+  line("format", "{}", info["format"] == "checkpoint" ? "plain BLOOM checkpoint" : "sentence-transformers folder");
+  line("size", "hidden {}, layers {}, heads {}, vocabulary {}: {:.1f} million parameters",
+       info["hidden_size"].get<std::int64_t>(), info["layers"].get<std::int64_t>(), info["heads"].get<std::int64_t>(),
+       info["vocabulary"].get<std::int64_t>(), info["parameters"].get<double>() / 1e6);
+  for (const auto& [type, of_type] : info["types"].items()) {
+    line("on disk", "{} tensors of {}, {}", of_type["tensors"].get<std::int64_t>(), type, in_bytes(of_type["bytes"]));
+  }
+  line("files", "{}", file_names(info["files"]));
+  line("pooling", "{}{}", comma_separated(info["pooling"]),
+       info["normalize"].get<bool>() ? ", then scaled to length 1" : "");
+  line("embedding", "{} numbers", info["embedding_size"].get<std::int64_t>());
+  line("brackets", "{}",
+       info["brackets"].is_null()     ? "not recorded: off unless --specb is given"
+       : info["brackets"].get<bool>() ? "on"
+                                      : "off");
+  line("max length", "{} tokens", info["max_seq_length"].get<std::int64_t>());
+  line("memory", "about {} to encode, {} tokens at once ({} of it are pages of the weights' files)",
+       in_bytes(memory["encode"]["total_bytes"]), arguments.token_budget, in_bytes(memory["encode"]["mapped_bytes"]));
+  print_training_memory(memory, arguments);
 }
 
 void run_info(InfoArguments arguments) {
@@ -196,7 +214,7 @@ void add_info(CLI::App& app) {
   auto* command = app.add_subcommand(
       "info", "Show what is in a model folder: sizes, types, pooling, brackets, and the memory it will take");
   auto arguments = std::make_shared<InfoArguments>();
-  add_model_option(*command, "model", arguments->model);
+  add_model_option(*command, "MODEL", arguments->model);
   command->add_flag(names("--json"), arguments->json, "Print JSON");
   const auto number = [&](const char* name, std::int64_t& value, const char* help) {
     return command->add_option(names(name), value, help)

@@ -21,11 +21,12 @@ bool looks_like_hub_name(const std::string& model) {
 
 CLI::Option* add_model_option(CLI::App& command, const std::string& spelling, std::filesystem::path& model,
                               const std::string& purpose) {
+  const bool positional = spelling.front() != '-';  // its name says it all
   return command
       .add_option(names(spelling), model,
                   purpose + ": a folder, or ORG/NAME on a model hub (from the local cache, or downloaded into it)")
       ->required()
-      ->type_name("MODEL");
+      ->type_name(positional ? "" : "MODEL");
 }
 
 std::filesystem::path model_folder(const std::filesystem::path& model) {

@@ -27,6 +27,7 @@ std::string_view name_of(Work work) {
   switch (work) {
     case Work::products: return "matrix products";
     case Work::products_backward: return "matrix products, backward";
+    case Work::products_weight: return "weight gradients";
     case Work::attention: return "attention";
     case Work::attention_backward: return "attention, backward";
     case Work::layer_norm: return "LayerNorm";
@@ -74,9 +75,11 @@ void ProfiledBackend::zero(Matrix x) {
   inner_->zero(x);
 }
 
-void ProfiledBackend::repack(PackedWeight& weight, ConstMatrix values) {
-  const auto watch = pass(Work::optimiser, values.bytes() + weight.bytes());
-  inner_->repack(weight, values);
+void ProfiledBackend::repack(PackedWeight& weight) {
+  if (weight.bytes() == 0) return inner_->repack(weight);  // reads the values where they lie
+  const auto values = static_cast<std::size_t>(weight.out() * weight.in()) * sizeof(float);
+  const auto watch = pass(Work::optimiser, values + weight.bytes());
+  inner_->repack(weight);
 }
 
 void ProfiledBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {
@@ -113,7 +116,7 @@ void ProfiledBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& 
 }
 
 void ProfiledBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
-  const auto watch = product(Work::products_backward, product_flops(dy.cols, dy.rows, x.cols));
+  const auto watch = product(Work::products_weight, product_flops(dy.cols, dy.rows, x.cols));
   inner_->linear_backward_weight(dy, x, dweight);
 }
 

@@ -13,6 +13,7 @@ namespace sgpt::cli {
 enum class Work {
   products,  ///< of Linears, with what their epilogues do: bias, GELU, residual
   products_backward,
+  products_weight,  ///< the gradients of trained matrices
   attention,
   attention_backward,
   layer_norm,
@@ -25,7 +26,7 @@ enum class Work {
   optimiser,
   moving,  ///< copies
 };
-inline constexpr std::size_t kWorks = 13;
+inline constexpr std::size_t kWorks = 14;
 std::string_view name_of(Work work);
 
 /// Time, and what there was to do in it.
@@ -55,11 +56,14 @@ class ProfiledBackend final : public Backend {
 
   bool computes(ComputeType type) const override { return inner_->computes(type); }
   bool gains_from_bf16() const override { return inner_->gains_from_bf16(); }
-  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
-                                     ConstMatrix scales) override {
-    return inner_->pack(host_weight, use, type, scales);
+  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
+                                     WeightSource source) override {
+    return inner_->pack(host_weight, use, type, scales, source);
   }
-  void repack(PackedWeight& weight, ConstMatrix values) override;
+  std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override {
+    return inner_->pack_trained(values, use, type);
+  }
+  void repack(PackedWeight& weight) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
   void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;

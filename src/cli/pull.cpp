@@ -43,7 +43,7 @@ void add_pull(CLI::App& app) {
       "where "
       "it stopped. HF_TOKEN is the token for models\nthat need one, HF_ENDPOINT another hub, HF_HUB_OFFLINE=1 forbids "
       "the network.");
-  command->add_option("name", options->name, "ORG/NAME, or ORG/NAME@REVISION")->required()->type_name("NAME");
+  command->add_option("NAME", options->name, "ORG/NAME, or ORG/NAME@REVISION")->required()->type_name("");
   command
       ->add_option(names("--revision"), options->revision,
                    "Branch, tag or commit of the model. By default its main branch")

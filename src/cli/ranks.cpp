@@ -13,6 +13,7 @@
 #include "base/threads.h"
 #include "cli/command.h"
 #include "cli/model_option.h"
+#include "encode/compute_choice.h"
 #include "model/model_folder.h"
 #include "ranks/join_ranks.h"
 #include "sgpt/error.h"
@@ -61,6 +62,9 @@ Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options
   if (options.threads == 0) options.threads = default_threads(ranks);
   // Said aloud, brackets need no word about a folder that does not know whether it wants them.
   if (!ranks.first() && !options.brackets) options.brackets = read_model_folder(folder).brackets.value_or(false);
+  if (!ranks.alone() && options.compute == ComputeType::automatic) {
+    options.compute = common_compute_type(folder, options, ranks);
+  }
   return Encoder::load(folder, options);
 }
 

@@ -41,12 +41,12 @@ void add_report(CLI::App& app) {
   auto* command = app.add_subcommand(
       "report", "Draw a training run as one page of HTML: loss, gradient norm, learning rate, speed, distributions");
   auto arguments = std::make_shared<ReportArguments>();
-  command->add_option("run_folder", arguments->folder, "The run's folder: MODEL_SAVE_PATH.run, or what --log_dir said")
+  command->add_option("RUN_FOLDER", arguments->folder, "The run's folder: MODEL_SAVE_PATH.run, or what --log_dir said")
       ->required()
-      ->type_name("RUN_DIR");
+      ->type_name("");
   command
       ->add_option(names("--output"), arguments->output,
-                   "HTML file to write; it needs no other file. By default RUN_DIR/report.html")
+                   "HTML file to write; it needs no other file. By default RUN_FOLDER/report.html")
       ->type_name("FILE");
   command->callback([arguments] { run_report(*arguments); });
 }

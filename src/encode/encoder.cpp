@@ -57,7 +57,7 @@ void require_fitting(const ModelFolder& folder, const EncoderOptions& options, D
 ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& options, const Backend& backend,
                            const Checkpoint& checkpoint) {
   const DType stored = matrix_type(checkpoint, folder.config);
-  const ComputeType compute = choose_compute(options.compute, backend, stored);
+  const ComputeType compute = choose_compute_type(options.compute, backend, stored);
   require_fitting(folder, options, stored, compute);
   return compute;
 }

@@ -1,6 +1,6 @@
 // Loading BLOOM: every parameter checked and put where its use wants it. Vectors become f32 in one buffer; frozen
-// matrices are packed from their own type; trained parameters lie end to end, those that decay first, so that the
-// optimiser sees two long rows.
+// matrices are packed from their own type, or stay where they lie; trained parameters lie end to end, those that decay
+// first, so that the optimiser sees two long rows.
 #include "model/bloom.h"
 
 #include <cstring>
@@ -136,12 +136,20 @@ void Bloom::load(const Checkpoint& checkpoint) {
     } else {
       require_finite(tensor);
     }
-    if (parameter.trained()) load_f32(backend_, host, parameter.value);
-    if (parameter.info.kind == ParameterKind::matrix) pack_matrix(parameter, host, scales);
-    if (!parameter.trained() && parameter.info.kind == ParameterKind::vector) {
+    const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
+    bool read_again = false;
+    if (parameter.trained()) {
+      load_f32(backend_, host, parameter.value);
+      if (parameter.info.kind == ParameterKind::matrix) {
+        parameter.packed = backend_.pack_trained(parameter.value, use, compute_);
+      }
+    } else if (parameter.info.kind == ParameterKind::matrix) {
+      parameter.packed = backend_.pack(host, use, compute_, scales, WeightSource::lasting);
+      read_again = parameter.packed->reads_source();
+    } else if (parameter.info.kind == ParameterKind::vector) {
       parameter.value = vectors.take(parameter.info);
       load_f32(backend_, host, parameter.value);
-    } else if (!parameter.trained() && parameter.info.kind == ParameterKind::embedding) {
+    } else if (parameter.info.kind == ParameterKind::embedding) {
       if (in_host_memory(backend_)) {
         // Nothing writes to a frozen value: the view is writable in type alone.
         parameter.value = Matrix(const_cast<void*>(host.data), host.rows, host.cols, host.type);
@@ -151,17 +159,9 @@ void Bloom::load(const Checkpoint& checkpoint) {
         backend_.upload(host, parameter.value);
       }
     }
-    const bool read_again = !parameter.trained() && parameter.packed && parameter.packed->reads_source();
     // What is computed with lies elsewhere otherwise, but for the embedding's few rows.
     if (tensor.mapped && !read_again) drop_pages(tensor.bytes);
   }
-}
-
-void Bloom::pack_matrix(Parameter& parameter, ConstMatrix host, ConstMatrix scales) {
-  const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
-  // A trained one is packed from the optimiser's values, which may be read where they lie.
-  parameter.packed =
-      parameter.trained() ? backend_.pack(parameter.value, use, compute_) : backend_.pack(host, use, compute_, scales);
 }
 
 const Parameter& Bloom::parameter(std::string_view name) const {
@@ -182,7 +182,7 @@ void Bloom::zero_gradients() {
 
 void Bloom::values_changed() {
   for (const Parameter& parameter : parameters_) {
-    if (parameter.packed && parameter.trained()) backend_.repack(*parameter.packed, parameter.value);
+    if (parameter.packed && parameter.trained()) backend_.repack(*parameter.packed);
   }
 }
 

@@ -85,8 +85,8 @@ struct Activations {
 
 class Bloom {
  public:
-  /// Reads the parameters; frozen matrices are packed from the checkpoint's own type, and those of 16 bits may be read
-  /// where they lie in it for every product, so the checkpoint must outlive the model, as must the backend. Throws
+  /// Reads the parameters; frozen matrices are packed from the checkpoint's own type, or read where they lie in it for
+  /// every product, so the checkpoint must outlive the model, as must the backend. Throws
   /// UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an infinity.
   /// Matrices are multiplied in `compute`, which the backend must be able to, and which is f32 or bf16 for training;
   /// gradients of matrices are always computed in f32.
@@ -114,7 +114,7 @@ class Bloom {
   Matrix trained_gradients() const { return trained_gradients_; }
   std::int64_t decayed_size() const { return decayed_size_; }
   void zero_gradients();
-  /// To be called after the trained values were changed: packs the trained matrices again.
+  /// To be called after the trained values were changed: packs the trained matrices again that are packed.
   void values_changed();
 
   /// Bytes of the parameters in the backend's memory, packed weights included, gradients not.
@@ -142,7 +142,6 @@ class Bloom {
 
   void lay_out_trained(const TrainedParameters& which);
   void load(const Checkpoint& checkpoint);
-  void pack_matrix(Parameter& parameter, ConstMatrix host, ConstMatrix scales);
   /// Whether backward has anything to do for parameters used before this one.
   bool trained_before(const Parameter& parameter) const {
     return first_trained_ < static_cast<std::size_t>(&parameter - parameters_.data());

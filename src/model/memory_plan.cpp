@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "backend/cpu/cpu_backend.h"
 #include "base/free_memory.h"
 #include "sgpt/error.h"
 #include "tensor/quantize.h"
@@ -26,26 +27,26 @@ WeightsMemory plan_weights(const BloomConfig& config, DType stored, const Traine
   const bool halves = stored == DType::bf16 || stored == DType::f16;
   WeightsMemory memory;
   bool trained_before = false;
-  // A matrix is packed for products with it, and where something below it is trained for those of backward.
+  // A large f32 product reads its matrix where it lies, in both directions, and so does every bf16 product of training.
+  // Others are packed, and packed once more where something below them is trained.
   const auto add_matrix = [&](std::uint64_t size, bool trained) {
-    const std::uint64_t directions = trained_before ? 2 : 1;
     if (compute == ComputeType::bf16 && trained_before) {
-      if (!trained) memory.mapped += size * size_of(stored);  // read where it lies; a trained one in its values
+      if (trained) memory.code = kGeneratedCode;  // for its gradients
+      if (!trained) memory.mapped += size * size_of(stored);
       return;
     }
-    if (trained) {
-      memory.values += size * kFloat * directions;
-    } else if (compute == ComputeType::int8) {
+    const bool streamed = size >= static_cast<std::uint64_t>(kLeastStreamed);
+    if (!trained && compute == ComputeType::int8) {
       memory.values += size + 2 * kFloat * size / kQuantizationBlock;
-    } else if (compute == ComputeType::bf16) {
+    } else if (!trained && compute == ComputeType::bf16) {
       memory.values += size * size_of(DType::bf16);
-    } else if (halves) {
-      memory.mapped += size * size_of(stored);  // both directions read it where it lies
+    } else if (!streamed || (stored == DType::i8 && !trained)) {
+      memory.values += size * kFloat * (trained_before ? 2 : 1);
+    } else if (!trained) {
+      memory.mapped += size * (halves ? size_of(stored) : kFloat);
       return;
-    } else {
-      memory.values += size * kFloat * directions;
     }
-    memory.code = kGeneratedCode;
+    memory.code = kGeneratedCode;  // also for the gradients of what is trained
   };
   for (const ParameterInfo& parameter : bloom_parameters(config)) {
     const auto size = static_cast<std::uint64_t>(parameter.rows * parameter.cols);

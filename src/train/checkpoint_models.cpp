@@ -9,6 +9,7 @@
 #include "model/model_folder.h"
 #include "model/model_folder_writer.h"
 #include "sgpt/error.h"
+#include "train/model_card.h"
 
 namespace sgpt {
 namespace {
@@ -27,17 +28,50 @@ PoolingMode pooling_of(const RunCheckpoint& checkpoint) {
                               checkpoint.folder().string(), name));
 }
 
-std::int64_t max_seq_length_of(const RunCheckpoint& checkpoint) {
-  const std::string& digits = fact(checkpoint, "--max_seq_length");
-  std::int64_t length = 0;
+template <class Number>
+Number number_of(const RunCheckpoint& checkpoint, std::string_view name) {
+  const std::string& digits = fact(checkpoint, name);
+  Number number = 0;
   const char* end = digits.data() + digits.size();
-  const auto [rest, error] = std::from_chars(digits.data(), end, length);
-  if (error == std::errc() && rest == end && length > 0) return length;
-  throw UserError(fmt::format("{}: state.json says that --max_seq_length was {}; expected a number above 0",
-                              checkpoint.folder().string(), digits));
+  const auto [rest, error] = std::from_chars(digits.data(), end, number);
+  if (error == std::errc() && rest == end) return number;
+  throw UserError(
+      fmt::format("{}: state.json says that {} was {}; expected a number", checkpoint.folder().string(), name, digits));
 }
 
-bool brackets_of(const RunCheckpoint& checkpoint) { return fact(checkpoint, "--specb") == "true"; }
+std::int64_t max_seq_length_of(const RunCheckpoint& checkpoint) {
+  const auto length = number_of<std::int64_t>(checkpoint, "--max_seq_length");
+  if (length > 0) return length;
+  throw UserError(fmt::format("{}: state.json says that --max_seq_length was {}; expected a number above 0",
+                              checkpoint.folder().string(), length));
+}
+
+bool flag_of(const RunCheckpoint& checkpoint, std::string_view name) { return fact(checkpoint, name) == "true"; }
+
+bool brackets_of(const RunCheckpoint& checkpoint) { return flag_of(checkpoint, "--specb"); }
+
+/// What a card tells of the options; `target` is the folder that it lies in.
+TrainOptions options_for_card(const RunCheckpoint& checkpoint, const fs::path& target) {
+  TrainOptions options;
+  options.output = target;
+  options.command = checkpoint.command();
+  options.pooling = pooling_of(checkpoint);
+  options.brackets = brackets_of(checkpoint);
+  options.max_seq_length = max_seq_length_of(checkpoint);
+  options.shuffle = !flag_of(checkpoint, "--no_shuffle");
+  options.batch_size = number_of<std::int64_t>(checkpoint, "--train_batch_size");
+  options.epochs = number_of<std::int64_t>(checkpoint, "--epochs");
+  options.steps_per_epoch = number_of<std::int64_t>(checkpoint, "--steps_per_epoch");
+  options.learning_rate = number_of<double>(checkpoint, "--lr");
+  options.scheduler = fact(checkpoint, "--scheduler");
+  options.warmup_steps = number_of<std::int64_t>(checkpoint, "--warmup_steps");
+  options.weight_decay = number_of<double>(checkpoint, "--weight_decay");
+  options.max_gradient_norm = number_of<double>(checkpoint, "--max_grad_norm");
+  options.scale = number_of<double>(checkpoint, "--scale");
+  options.freeze_non_bias = flag_of(checkpoint, "--freezenonbias");
+  options.grad_cache = flag_of(checkpoint, "--gradcache");
+  return options;
+}
 
 }  // namespace
 
@@ -95,7 +129,14 @@ void save_checkpoint_model(const RunCheckpoint& checkpoint, const fs::path& base
     tensor.shape = source.shape;
     tensor.bytes = source.bytes;
   }
-  write_model_folder(settings, settings.transformer, target, tensors);
+  const TrainOptions options = options_for_card(checkpoint, target);
+  const RunPosition& position = checkpoint.position();
+  write_model_folder(settings, settings.transformer, target, tensors,
+                     model_card({.options = options,
+                                 .settings = settings,
+                                 .batches = position.batches,
+                                 .step = position.step,
+                                 .total_steps = position.total_steps}));
 }
 
 }  // namespace sgpt

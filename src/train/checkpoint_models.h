@@ -23,7 +23,7 @@ EncoderOptions encoder_options(const RunCheckpoint& checkpoint, EncoderOptions o
 /// Throws UserError when `base` is missing, or is not the model that the run began with. Reads all of its weights.
 void check_base_model(const RunCheckpoint& checkpoint, const std::filesystem::path& base);
 
-/// Writes the folder that training would have saved had it ended there, but for the card. `target` is new or empty.
+/// Writes the folder that training would have saved had it ended there. `target` is new or empty.
 void save_checkpoint_model(const RunCheckpoint& checkpoint, const std::filesystem::path& base,
                            const std::filesystem::path& target);
 

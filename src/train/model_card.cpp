@@ -101,9 +101,15 @@ std::string usage(const CardFacts& facts) {
                           : fmt::format(kPythonWithout, fmt::arg("name", name)));
 }
 
-std::string command(const TrainOptions& options) {
-  if (options.command.empty()) return {};
-  return fmt::format("\nThe model was trained with the command\n\n```bash\n{}\n```\n", options.command);
+std::string command(const CardFacts& facts) {
+  std::string text;
+  if (!facts.options.command.empty()) {
+    text += fmt::format("\nThe model was trained with the command\n\n```bash\n{}\n```\n", facts.options.command);
+  }
+  if (facts.step < facts.total_steps) {
+    text += fmt::format("\nIts weights are those after {} of {} steps.\n", facts.step, facts.total_steps);
+  }
+  return text;
 }
 
 std::string methods(const TrainOptions& options) {
@@ -232,9 +238,8 @@ std::filesystem::path card_of(const std::filesystem::path& model_folder) {
 }  // namespace
 
 std::string model_card(const CardFacts& facts) {
-  return std::string(kFrontMatter) + usage(facts) + command(facts.options) +
-         "\n## Evaluation Results\n\n`{\"ndcgs\": {}}`\n" + training(facts) + architecture(facts.settings) +
-         std::string(kCitation);
+  return std::string(kFrontMatter) + usage(facts) + command(facts) + "\n## Evaluation Results\n\n`{\"ndcgs\": {}}`\n" +
+         training(facts) + architecture(facts.settings) + std::string(kCitation);
 }
 
 std::string with_results(std::string_view card, std::span<const DataSetResult> results, const std::string& place) {

@@ -16,8 +16,10 @@ namespace sgpt {
 
 struct CardFacts {
   const TrainOptions& options;
-  const ModelFolder& settings;  ///< of the model that comes out
-  std::int64_t batches = 0;     ///< of one pass over the data
+  const ModelFolder& settings;   ///< of the model that comes out
+  std::int64_t batches = 0;      ///< of one pass over the data
+  std::int64_t step = 0;         ///< that the weights were taken at, where that is not the last one …
+  std::int64_t total_steps = 0;  ///< … of so many
 };
 
 std::string model_card(const CardFacts& facts);

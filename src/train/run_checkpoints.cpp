@@ -80,7 +80,7 @@ void write_tensors(const AtomicFolder& folder, const Bloom& model, const Trainer
   write_safetensors(folder / kMoments, moments);
 }
 
-Json state_json(const RunPosition& position, const RunFacts& facts, const fs::path& base_model) {
+Json state_json(const RunPosition& position, const RunFacts& facts, const RunCheckpoints::Options& options) {
   Json run = Json::object();
   for (const auto& [name, value] : facts) run[name] = value;
   return {{"format", kFormat},
@@ -88,8 +88,10 @@ Json state_json(const RunPosition& position, const RunFacts& facts, const fs::pa
           {"total_steps", position.total_steps},
           {"epoch", position.epoch},
           {"step_in_epoch", position.step_in_epoch},
-          {"order", {{"generator", "pcg32"}, {"seed", position.seed}, {"pass", position.pass}}},
-          {"base_model", base_model.string()},
+          {"order",
+           {{"generator", "pcg32"}, {"seed", position.seed}, {"pass", position.pass}, {"batches", position.batches}}},
+          {"base_model", options.base_model.string()},
+          {"command", options.command},
           {"run", run}};
 }
 
@@ -101,6 +103,7 @@ RunPosition position_of(const Json& state) {
           .epoch = number(state, "epoch"),
           .step_in_epoch = number(state, "step_in_epoch"),
           .pass = number(order, "pass"),
+          .batches = order.value("batches", std::int64_t{0}),  // earlier versions recorded neither this …
           .seed = order.at("seed").get<std::uint64_t>()};
 }
 
@@ -193,6 +196,7 @@ struct RunCheckpoint::Content {
   fs::path folder;
   RunPosition position;
   fs::path base_model;
+  std::string command;
   RunFacts facts;
   MappedFile trained;
   MappedFile moments;
@@ -204,6 +208,7 @@ RunCheckpoint::RunCheckpoint(RunCheckpoint&&) noexcept = default;
 const RunPosition& RunCheckpoint::position() const { return content_->position; }
 const fs::path& RunCheckpoint::base_model() const { return content_->base_model; }
 fs::path RunCheckpoint::trained() const { return content_->folder / kTrained; }
+const std::string& RunCheckpoint::command() const { return content_->command; }
 const RunFacts& RunCheckpoint::facts() const { return content_->facts; }
 const fs::path& RunCheckpoint::folder() const { return content_->folder; }
 
@@ -214,6 +219,7 @@ RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
     const Json state = read_state(folder / kState);
     content->position = position_of(state);
     content->base_model = state.at("base_model").get<std::string>();
+    content->command = state.value("command", std::string());  // … nor this
     for (const auto& [name, value] : state.at("run").items()) {
       content->facts.emplace_back(name, value.get<std::string>());
     }
@@ -263,7 +269,7 @@ void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, co
   }
   AtomicFolder folder(target);
   write_tensors(folder, model, trainer.state());
-  Json state = state_json(position, facts, options_.base_model);
+  Json state = state_json(position, facts, options_);
   for (const std::string_view name : {kTrained, kMoments})
     state["files"][std::string(name)] = file_entry(folder / name);
   state["checksum"] = checksum_of(text_of(state));

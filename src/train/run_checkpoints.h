@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "train/run_facts.h"
@@ -22,6 +23,7 @@ struct RunPosition {
   std::int64_t epoch = 0;          ///< complete ones
   std::int64_t step_in_epoch = 0;  ///< of the one begun
   std::int64_t pass = 0;           ///< over the data: which shuffled order, and how often an example was seen
+  std::int64_t batches = 0;        ///< of a pass
   std::uint64_t seed = 0;          ///< of the orders
 };
 
@@ -37,6 +39,7 @@ class RunCheckpoint {
   const RunPosition& position() const;
   const std::filesystem::path& base_model() const;  ///< as the run was given it
   std::filesystem::path trained() const;            ///< trained.safetensors
+  const std::string& command() const;               ///< that began or continued the run, as it was typed; maybe empty
   const RunFacts& facts() const;
   const std::filesystem::path& folder() const;
 
@@ -53,6 +56,7 @@ class RunCheckpoints {
  public:
   struct Options {
     std::filesystem::path base_model;  ///< recorded for people and for evaluation
+    std::string command;               ///< recorded for the model card
     std::int64_t total_limit = 0;      ///< older ones are deleted when there are more; 0: none
   };
   /// Of the run that writes `output`. Touches nothing yet.

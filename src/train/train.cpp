@@ -1,7 +1,6 @@
 // sgpt::train: from a model folder and a data file to a trained model folder.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <span>
@@ -10,7 +9,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/log.h"
 #include "base/threads.h"
@@ -22,6 +20,7 @@
 #include "sgpt/error.h"
 #include "sgpt/trainer.h"
 #include "train/batch_order.h"
+#include "train/check_options.h"
 #include "train/data.h"
 #include "train/exchange.h"
 #include "train/model_card.h"
@@ -36,55 +35,6 @@
 
 namespace sgpt {
 namespace {
-
-constexpr std::int64_t kMost = std::int64_t{1} << 30;  // of anything that is counted: products still fit into 63 bits
-
-void check_count(std::string_view name, std::int64_t value, std::int64_t least) {
-  if (value < least || value > kMost) {
-    throw UserError(fmt::format("{} is {}, but must be from {} to {}", name, value, least, kMost));
-  }
-}
-
-void check_number(std::string_view name, double value, bool may_be_zero) {
-  if (!std::isfinite(value) || value < 0 || (value == 0 && !may_be_zero)) {
-    throw UserError(fmt::format("{} is {}, but must be {}", name, value, may_be_zero ? "0 or more" : "more than 0"));
-  }
-}
-
-void check_options(const TrainOptions& options) {
-  check_count("--train_batch_size", options.batch_size, 1);
-  check_count("--epochs", options.epochs, 1);
-  check_count("--steps_per_epoch", options.steps_per_epoch, 0);
-  check_count("--warmup_steps", options.warmup_steps, 0);
-  check_count("--chunksize", options.chunk_size, 0);
-  check_count("--max_seq_length", options.max_seq_length, 1);
-  check_count("--negatives_per_query", options.negatives_per_query, 0);
-  check_count("--train_dataset_max_size", options.train_dataset_max_size, 0);
-  check_count("--checkpoint_save_steps", options.checkpoint_save_steps, 0);
-  check_count("--checkpoint_save_total_limit", options.checkpoint_save_total_limit, 0);
-  check_count("--num_negs_per_system", options.msmarco.negatives_per_system, 1);
-  if (!std::isfinite(options.msmarco.score_margin)) {
-    throw UserError(fmt::format("--ce_score_margin is {}, but must be a number", options.msmarco.score_margin));
-  }
-  if (options.train_data.empty() && options.negatives_per_query > 1) {
-    throw UserError(fmt::format("--negatives_per_query is {}, but of MS MARCO each query has 1 in a step",
-                                options.negatives_per_query));
-  }
-  check_number("--lr", options.learning_rate, true);
-  check_number("--weight_decay", options.weight_decay, true);
-  check_number("--max_grad_norm", options.max_gradient_norm, false);
-  check_number("--scale", options.scale, false);
-  if (options.compute == ComputeType::int8) {
-    throw UserError("--dtype is int8, but training computes in f32 or bf16");
-  }
-  require_new_folder(options.output);
-}
-
-Schedule schedule_of(const TrainOptions& options) {
-  if (const auto schedule = schedule_from(options.scheduler)) return *schedule;
-  throw UserError(
-      fmt::format("no scheduler is called '{}'; there are {}", options.scheduler, fmt::join(schedule_names(), ", ")));
-}
 
 /// The settings of the model that comes out, which are those that it is trained with.
 ModelFolder trained_settings(const TrainOptions& options, const Communicator& ranks) {
@@ -110,7 +60,7 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
   result.weight_decay = options.weight_decay;
   result.max_gradient_norm = options.max_gradient_norm;
   result.scale = options.scale;
-  result.schedule = schedule_of(options);
+  result.schedule = *schedule_from(options.scheduler);
   result.warmup_steps = options.warmup_steps;
   result.total_steps = total_steps;
   if (options.grad_cache) {
@@ -340,6 +290,7 @@ void TrainingRun::save_checkpoint(std::int64_t steps) {
                              .epoch = steps / parts_.steps_per_epoch,
                              .step_in_epoch = steps % parts_.steps_per_epoch,
                              .pass = steps / parts_.order.batches(),
+                             .batches = parts_.order.batches(),
                              .seed = options_.seed};
   parts_.checkpoints.save(position, parts_.facts, parts_.model, parts_.trainer);
 }
@@ -356,8 +307,7 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
 TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& watch) {
   TrainOptions options = wanted;
   check_options(options);
-  schedule_of(options);
-  RunCheckpoints checkpoints(options.output, {options.model, options.checkpoint_save_total_limit});
+  RunCheckpoints checkpoints(options.output, {options.model, options.command, options.checkpoint_save_total_limit});
   require_no_checkpoints(options, checkpoints);
   const ThreadScope threads(options.threads);
   const ModelFolder settings = trained_settings(options, ranks);
@@ -366,7 +316,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const Freezing freezing{options.freeze, options.freeze_non_bias, options.train_word_embeddings};
   const TrainedParameters which = trained_parameters(freezing);
   const DType stored = matrix_type(checkpoint, settings.config);
-  options.compute = choose_compute(options.compute, *backend, stored);
+  options.compute = agree_on_compute_type(choose_compute_type(options.compute, *backend, stored), *backend, ranks);
   require_weights_memory(checkpoint, settings.config, which, options.compute, ranks);
   Bloom model(*backend, checkpoint, settings.config, which, options.compute);
 

@@ -32,7 +32,7 @@ class Bf16Training : public ::testing::TestWithParam<Device> {
     if (!backend_->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
   }
   std::unique_ptr<PackedWeight> pack(ConstMatrix weight) {
-    return backend_->pack(weight, WeightUse::forward_and_backward, ComputeType::bf16);
+    return backend_->pack(weight, WeightUse::forward_and_backward, ComputeType::bf16, {}, WeightSource::lasting);
   }
   static Owned forward(Backend& backend, const Owned& x, const PackedWeight& weight) {
     Owned y(x.rows(), weight.out());
@@ -112,11 +112,11 @@ TEST_P(Bf16Training, ChangedValuesAreComputedWithAtOnce) {
   const std::int64_t in = 200, out = 70;
   Owned values = random_.matrix(out, in);
   const Owned x = random_.matrix(5, in), changed = random_.matrix(out, in);
-  const auto weight = pack(values);
+  const auto weight = backend_->pack_trained(values, WeightUse::forward_and_backward, ComputeType::bf16);
   EXPECT_TRUE(weight->reads_source());
   EXPECT_EQ(weight->bytes(), 0u);
   values = changed;
-  backend_->repack(*weight, values);
+  backend_->repack(*weight);
   EXPECT_TRUE(same_bits(forward(*backend_, x, *weight), forward(*backend_, x, *pack(changed))));
 }
 

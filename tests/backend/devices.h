@@ -6,6 +6,8 @@
 
 #include <hwy/targets.h>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +21,10 @@ struct Device {
   CpuProducts products;
   std::int64_t instructions;  // Highway's target, 0 for the best
 
-  std::unique_ptr<Backend> make() const { return make_cpu_backend(products); }
+  /// Reads lasting and trained matrices of any size where they lie, or packs all.
+  std::unique_ptr<Backend> make(bool streams = true) const {
+    return make_cpu_backend(products, streams ? 0 : std::numeric_limits<std::int64_t>::max());
+  }
 };
 
 inline void PrintTo(const Device& device, std::ostream* out) { *out << device.name; }

@@ -47,20 +47,23 @@ TEST_P(Invariance, LinearRowsAreIndependent) {
                                                                                   {1, 9}}) {
     const std::int64_t rows = 150;
     const Owned x = random_.matrix(rows, in), bias = random_.matrix(1, out);
-    const auto weight = backend_->pack(random_.matrix(out, in), WeightUse::forward_and_backward);
-    Owned all(rows, out);
-    backend_->linear(x, *weight, bias, all, Epilogue::gelu);
-    const Owned dy = random_.matrix(rows, out);
-    Owned all_dx(rows, in);
-    backend_->linear_backward_input(dy, *weight, all_dx);
-    for (const std::int64_t count : {1, 2, 3, 5, 8, 13, 31, 32, 33, 64, 100, 127, 129}) {
-      const std::int64_t first = random_.below(static_cast<int>(rows - count + 1));
-      Owned some(count, out), some_dx(count, in);
-      backend_->linear(x.slice(first, count), *weight, bias, some, Epilogue::gelu);
-      ASSERT_TRUE(same_bits(some, all.slice(first, count)))
-          << in << " to " << out << ", " << count << " rows from " << first;
-      backend_->linear_backward_input(dy.slice(first, count), *weight, some_dx);
-      ASSERT_TRUE(same_bits(some_dx, all_dx.slice(first, count))) << count << " rows from " << first;
+    const Owned matrix = random_.matrix(out, in);
+    for (const WeightSource source : {WeightSource::passing, WeightSource::lasting}) {
+      const auto weight = backend_->pack(matrix, WeightUse::forward_and_backward, ComputeType::f32, {}, source);
+      Owned all(rows, out);
+      backend_->linear(x, *weight, bias, all, Epilogue::gelu);
+      const Owned dy = random_.matrix(rows, out);
+      Owned all_dx(rows, in);
+      backend_->linear_backward_input(dy, *weight, all_dx);
+      for (const std::int64_t count : {1, 2, 3, 5, 8, 13, 31, 32, 33, 64, 100, 127, 129}) {
+        const std::int64_t first = random_.below(static_cast<int>(rows - count + 1));
+        Owned some(count, out), some_dx(count, in);
+        backend_->linear(x.slice(first, count), *weight, bias, some, Epilogue::gelu);
+        ASSERT_TRUE(same_bits(some, all.slice(first, count)))
+            << in << " to " << out << ", " << count << " rows from " << first;
+        backend_->linear_backward_input(dy.slice(first, count), *weight, some_dx);
+        ASSERT_TRUE(same_bits(some_dx, all_dx.slice(first, count))) << count << " rows from " << first;
+      }
     }
   }
 }

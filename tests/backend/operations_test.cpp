@@ -64,15 +64,18 @@ TEST_P(Operations, Linear) {
   const std::int64_t in = shape().d(), out = 3 * in + 1;
   const Owned x = random_.matrix(tokens(), in), w = random_.matrix(out, in, 0.2f), bias = random_.matrix(1, out);
   const Owned before = random_.matrix(tokens(), out);
-  const auto packed = backend_->pack(w, WeightUse::forward), plain = reference_->pack(w, WeightUse::forward);
-  EXPECT_EQ(packed->out(), out);
-  EXPECT_EQ(packed->in(), in);
-  EXPECT_GE(packed->bytes(), static_cast<std::size_t>(out * in) * 4);
-  for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::add}) {
-    Owned y = before, expected = before;
-    backend_->linear(x, *packed, bias, y, epilogue);
-    reference_->linear(x, *plain, bias, expected, epilogue);
-    EXPECT_LT(relative_error(y, expected), 2e-6) << static_cast<int>(epilogue);
+  const auto plain = reference_->pack(w, WeightUse::forward);
+  for (const WeightSource source : {WeightSource::passing, WeightSource::lasting}) {
+    const auto packed = backend_->pack(w, WeightUse::forward, ComputeType::f32, {}, source);
+    EXPECT_EQ(packed->out(), out);
+    EXPECT_EQ(packed->in(), in);
+    EXPECT_GE(packed->bytes(), packed->reads_source() ? 0 : static_cast<std::size_t>(out * in) * 4);
+    for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::add}) {
+      Owned y = before, expected = before;
+      backend_->linear(x, *packed, bias, y, epilogue);
+      reference_->linear(x, *plain, bias, expected, epilogue);
+      EXPECT_LT(relative_error(y, expected), 2e-6) << static_cast<int>(epilogue);
+    }
   }
 }
 
@@ -93,12 +96,15 @@ TEST_P(Operations, LinearKeepsWhatGeluNeeds) {
 TEST_P(Operations, LinearBackward) {
   const std::int64_t in = shape().d(), out = 3 * in;
   const Owned x = random_.matrix(tokens(), in), w = random_.matrix(out, in), dy = random_.matrix(tokens(), out);
-  const auto packed = backend_->pack(w, WeightUse::forward_and_backward);
   const auto plain = reference_->pack(w, WeightUse::forward_and_backward);
-  Owned dx(tokens(), in), expected_dx(tokens(), in);
-  backend_->linear_backward_input(dy, *packed, dx);
+  Owned expected_dx(tokens(), in);
   reference_->linear_backward_input(dy, *plain, expected_dx);
-  EXPECT_LT(relative_error(dx, expected_dx), 2e-6);
+  for (const WeightSource source : {WeightSource::passing, WeightSource::lasting}) {
+    const auto packed = backend_->pack(w, WeightUse::forward_and_backward, ComputeType::f32, {}, source);
+    Owned dx(tokens(), in);
+    backend_->linear_backward_input(dy, *packed, dx);
+    EXPECT_LT(relative_error(dx, expected_dx), 2e-6);
+  }
 
   Owned dw = random_.matrix(out, in), expected_dw = dw;
   backend_->linear_backward_weight(dy, x, dw);
@@ -114,16 +120,24 @@ TEST_P(Operations, LinearBackward) {
 TEST_P(Operations, RepackTakesNewValues) {
   const std::int64_t in = shape().d(), out = in + 3;
   const Owned x = random_.matrix(tokens(), in), dy = random_.matrix(tokens(), out), fresh = random_.matrix(out, in);
-  const auto packed = backend_->pack(random_.matrix(out, in), WeightUse::forward_and_backward);
-  const auto direct = backend_->pack(fresh, WeightUse::forward_and_backward);
-  backend_->repack(*packed, fresh);
-  Owned y(tokens(), out), expected(tokens(), out), dx(tokens(), in), expected_dx(tokens(), in);
-  backend_->linear(x, *packed, {}, y, Epilogue::none);
-  backend_->linear(x, *direct, {}, expected, Epilogue::none);
-  EXPECT_TRUE(same_bits(y, expected));
-  backend_->linear_backward_input(dy, *packed, dx);
-  backend_->linear_backward_input(dy, *direct, expected_dx);
-  EXPECT_TRUE(same_bits(dx, expected_dx));
+  for (const bool streams : {false, true}) {
+    const auto backend = GetParam().device.make(streams);
+    Owned values = random_.matrix(out, in);
+    const auto packed = backend->pack_trained(values, WeightUse::forward_and_backward);
+    const auto direct =
+        backend->pack(fresh, WeightUse::forward_and_backward, ComputeType::f32, {}, WeightSource::lasting);
+    EXPECT_EQ(packed->reads_source(), streams);
+    EXPECT_EQ(packed->bytes() == 0, streams);
+    values = fresh;
+    backend->repack(*packed);
+    Owned y(tokens(), out), expected(tokens(), out), dx(tokens(), in), expected_dx(tokens(), in);
+    backend->linear(x, *packed, {}, y, Epilogue::none);
+    backend->linear(x, *direct, {}, expected, Epilogue::none);
+    EXPECT_TRUE(same_bits(y, expected));
+    backend->linear_backward_input(dy, *packed, dx);
+    backend->linear_backward_input(dy, *direct, expected_dx);
+    EXPECT_TRUE(same_bits(dx, expected_dx));
+  }
 }
 
 TEST_P(Operations, LayerNorm) {

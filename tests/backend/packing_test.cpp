@@ -13,6 +13,10 @@ namespace {
 
 class Packing : public ::testing::TestWithParam<Device> {
  protected:
+  std::unique_ptr<PackedWeight> pack(ConstMatrix weight, WeightSource source) {
+    return backend_->pack(weight, WeightUse::forward_and_backward, ComputeType::f32, {}, source);
+  }
+
   InstructionScope instructions_{GetParam()};
   std::unique_ptr<Backend> backend_ = GetParam().make();
   Arena arena_{host_memory()};
@@ -62,55 +66,86 @@ struct Halves {
 };
 
 TEST_P(Packing, HalfWeightsComputeAsTheirFloats) {
-  // Halves always go through our own kernel, floats perhaps through oneDNN's, which cuts some odd inner sizes in two.
-  const auto agree = [](const Owned& a, const Owned& b) {
-    return GetParam().products == CpuProducts::simd ? static_cast<bool>(same_bits(a, b)) : relative_error(a, b) < 1e-6;
-  };
   // Rows for one tile and for many; inner sizes below, at and past the blocks that the kernels cut them into.
   for (const auto& [in, out, rows] : std::vector<std::array<std::int64_t, 3>>{
            {77, 301, 9}, {256, 64, 130}, {520, 130, 260}, {1, 3, 2}, {64, 1030, 33}}) {
     const Owned x = random_.matrix(rows, in), dy = random_.matrix(rows, out);
     for (const DType type : {DType::f16, DType::bf16}) {
       const Halves weight(out, in, type, random_);
-      const auto from_half = backend_->pack(weight.matrix(), WeightUse::forward_and_backward);
-      const auto from_full = backend_->pack(weight.floats, WeightUse::forward_and_backward);
-      Owned y1(rows, out), y2(rows, out), dx1(rows, in), dx2(rows, in);
-      backend_->linear(x, *from_half, {}, y1, Epilogue::none);
-      backend_->linear(x, *from_full, {}, y2, Epilogue::none);
-      EXPECT_TRUE(agree(y1, y2)) << name_of(type) << ", " << in << " to " << out;
-      backend_->linear_backward_input(dy, *from_half, dx1);
-      backend_->linear_backward_input(dy, *from_full, dx2);
-      EXPECT_TRUE(agree(dx1, dx2)) << name_of(type) << ", " << in << " to " << out;
+      for (const WeightSource source : {WeightSource::passing, WeightSource::lasting}) {
+        const auto from_half = pack(weight.matrix(), source), from_full = pack(weight.floats, source);
+        Owned y1(rows, out), y2(rows, out), dx1(rows, in), dx2(rows, in);
+        backend_->linear(x, *from_half, {}, y1, Epilogue::none);
+        backend_->linear(x, *from_full, {}, y2, Epilogue::none);
+        EXPECT_TRUE(same_bits(y1, y2)) << name_of(type) << ", " << in << " to " << out;
+        backend_->linear_backward_input(dy, *from_half, dx1);
+        backend_->linear_backward_input(dy, *from_full, dx2);
+        EXPECT_TRUE(same_bits(dx1, dx2)) << name_of(type) << ", " << in << " to " << out;
+      }
     }
   }
 }
 
-TEST_P(Packing, HalfWeightsTakeNoMemoryOfTheirOwn) {
-  const Halves weight(96, 64, DType::bf16, random_);
-  const auto packed = backend_->pack(weight.matrix(), WeightUse::forward_and_backward);
-  EXPECT_TRUE(packed->reads_source());
-  EXPECT_EQ(packed->bytes(), 0u);
-  EXPECT_FALSE(backend_->pack(weight.floats, WeightUse::forward)->reads_source());
+TEST_P(Packing, WeightsReadWhereTheyLieComputeAsPackedOnes) {
+  // Those are always multiplied by our own kernel, packed ones perhaps by oneDNN's, which cuts some inner sizes in two.
+  const auto agree = [](const Owned& a, const Owned& b) {
+    return GetParam().products == CpuProducts::simd ? static_cast<bool>(same_bits(a, b)) : relative_error(a, b) < 1e-6;
+  };
+  for (const auto& [in, out, rows] : std::vector<std::array<std::int64_t, 3>>{
+           {77, 301, 9}, {256, 64, 130}, {520, 130, 260}, {1, 3, 2}, {64, 1030, 33}, {1090, 70, 7}}) {
+    const Owned x = random_.matrix(rows, in), dy = random_.matrix(rows, out), w = random_.matrix(out, in);
+    const auto streamed = pack(w, WeightSource::lasting), packed = pack(w, WeightSource::passing);
+    Owned y1(rows, out), y2(rows, out), dx1(rows, in), dx2(rows, in);
+    backend_->linear(x, *streamed, {}, y1, Epilogue::none);
+    backend_->linear(x, *packed, {}, y2, Epilogue::none);
+    EXPECT_TRUE(agree(y1, y2)) << in << " to " << out;
+    backend_->linear_backward_input(dy, *streamed, dx1);
+    backend_->linear_backward_input(dy, *packed, dx2);
+    EXPECT_TRUE(agree(dx1, dx2)) << in << " to " << out;
+  }
 }
 
-TEST_P(Packing, HalfWeightsComputeRowsAloneAndWithAnyThreads) {
+TEST_P(Packing, LastingWeightsTakeNoMemoryOfTheirOwn) {
+  const Halves weight(96, 64, DType::bf16, random_);
+  for (const ConstMatrix matrix : {weight.matrix(), ConstMatrix(weight.floats)}) {
+    const auto streamed = pack(matrix, WeightSource::lasting), packed = pack(matrix, WeightSource::passing);
+    EXPECT_TRUE(streamed->reads_source());
+    EXPECT_EQ(streamed->bytes(), 0u);
+    EXPECT_FALSE(packed->reads_source());
+    EXPECT_GE(packed->bytes(), std::size_t{2 * 96 * 64} * sizeof(float));
+  }
+}
+
+TEST_P(Packing, SmallWeightsArePacked) {
+  const auto backend = make_cpu_backend(GetParam().products);
+  const Owned small(1023, 1024), large(1024, 1024);
+  const auto pack_lasting = [&](const Owned& matrix) {
+    return backend->pack(matrix, WeightUse::forward, ComputeType::f32, {}, WeightSource::lasting);
+  };
+  EXPECT_FALSE(pack_lasting(small)->reads_source());
+  EXPECT_TRUE(pack_lasting(large)->reads_source());
+}
+
+TEST_P(Packing, LastingWeightsComputeRowsAloneAndWithAnyThreads) {
   const std::int64_t in = 300, out = 200, rows = 400;
   const Owned x = random_.matrix(rows, in), bias = random_.matrix(1, out);
   const Halves halves(out, in, DType::bf16, random_);
-  const auto weight = backend_->pack(halves.matrix(), WeightUse::forward);
-  const auto linear = [&](const Owned& input, int threads) {
-    const ThreadScope scope(threads);
-    Owned y(input.rows(), out);
-    backend_->linear(input, *weight, bias, y, Epilogue::gelu);
-    return y;
-  };
-  const Owned all = linear(x, 1);
-  for (const int threads : {2, 3, 16}) {
-    EXPECT_TRUE(same_bits(linear(x, threads), all)) << threads << " threads";
-    for (const std::int64_t count : {1, 5, 33, 129, 257}) {
-      const std::int64_t first = random_.below(static_cast<int>(rows - count + 1));
-      EXPECT_TRUE(same_bits(linear(x.slice(first, count), threads), all.slice(first, count)))
-          << count << " rows from " << first << ", " << threads << " threads";
+  for (const ConstMatrix matrix : {halves.matrix(), ConstMatrix(halves.floats)}) {
+    const auto weight = pack(matrix, WeightSource::lasting);
+    const auto linear = [&](const Owned& input, int threads) {
+      const ThreadScope scope(threads);
+      Owned y(input.rows(), out);
+      backend_->linear(input, *weight, bias, y, Epilogue::gelu);
+      return y;
+    };
+    const Owned all = linear(x, 1);
+    for (const int threads : {2, 3, 16}) {
+      EXPECT_TRUE(same_bits(linear(x, threads), all)) << threads << " threads";
+      for (const std::int64_t count : {1, 5, 33, 129, 257}) {
+        const std::int64_t first = random_.below(static_cast<int>(rows - count + 1));
+        EXPECT_TRUE(same_bits(linear(x.slice(first, count), threads), all.slice(first, count)))
+            << count << " rows from " << first << ", " << threads << " threads";
+      }
     }
   }
 }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
@@ -62,8 +63,10 @@ TEST_F(Bench, TellsWhatItComputedIn) {
 }
 
 TEST_F(Bench, ProfilesAddUpToTheWhole) {
-  for (const std::vector<std::string>& job : {std::vector<std::string>{"encode", "--docs", "8", "--profile", "--json"},
-                                              {"train", "--batch", "3", "--profile", "--json"}}) {
+  for (const std::vector<std::string>& job :
+       {std::vector<std::string>{"encode", "--docs", "8", "--profile", "--json"},
+        {"train", "--batch", "3", "--profile", "--json"},
+        {"train", "--batch", "3", "--steps", "2", "--all_parameters", "--profile", "--json"}}) {
     const Outcome outcome = bench(job);
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     const auto json = nlohmann::json::parse(outcome.out);
@@ -79,6 +82,8 @@ TEST_F(Bench, ProfilesAddUpToTheWhole) {
       EXPECT_THAT(works, ::testing::IsSupersetOf({"matrix products, backward", "attention, backward", "loss",
                                                   "optimiser", "bias gradients", "GELU"}));
     }
+    const bool everything = std::find(job.begin(), job.end(), "--all_parameters") != job.end();
+    EXPECT_EQ(std::find(works.begin(), works.end(), "weight gradients") != works.end(), everything);
     EXPECT_NEAR(share, 1, 0.3) << outcome.out;  // the tokenizer is timed by itself
   }
 }

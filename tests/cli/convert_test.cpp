@@ -6,6 +6,8 @@
 #include <csignal>
 #include <thread>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/program.h"
 #include "sparse_model.h"
 #include "temp_folder.h"
@@ -16,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(ConvertProgram, AConvertedModelEncodesAndIsDescribed) {
   const TempFolder home;
@@ -37,6 +40,21 @@ TEST(ConvertProgram, AConvertedModelEncodesAndIsDescribed) {
   const Outcome info = sgpt({"info", int8});
   EXPECT_EQ(info.status, 0) << info.err;
   EXPECT_THAT(info.out, HasSubstr("8 tensors of i8"));
+  EXPECT_THAT(info.out, HasSubstr("train the model that they were made from"));
+  EXPECT_THAT(info.out, Not(HasSubstr("--freezenonbias")));  // no plan for what train refuses
+  EXPECT_TRUE(nlohmann::json::parse(sgpt({"info", int8, "--json"}).out).at("memory").at("train_all").is_null());
+}
+
+TEST(ConvertProgram, ManyFilesAreNamedByTheFirstAndTheLast) {
+  const TempFolder home;
+  const std::string source = write_tiny_model(home / "source");
+  const std::string target = (home / "pieces").string();
+  ASSERT_EQ(sgpt({"convert", source, target, "--dtype", "f32", "--shard_size", "20KB"}).status, 0);
+  const auto files = nlohmann::json::parse(sgpt({"info", target, "--json"}).out).at("files");
+  ASSERT_GT(files.size(), 3u);
+  EXPECT_THAT(sgpt({"info", target}).out,
+              HasSubstr(files.front().get<std::string>() + " … " + files.back().get<std::string>() + " (" +
+                        std::to_string(files.size()) + " files)"));
 }
 
 TEST(ConvertProgram, MistakesAreNamed) {

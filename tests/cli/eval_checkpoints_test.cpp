@@ -87,7 +87,7 @@ TEST_F(EvalOfProgram, EveryCheckpointIsEvaluatedAndTheBestTakenOut) {
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("1 + 4 steps"), HasSubstr("NDCG@10"), HasSubstr("  best\n")));
   EXPECT_TRUE(fs::exists(home_ / "run_step-12.trec"));
 
-  // The folder that came out is the model that was found best: pooling, brackets and all.
+  // The folder that came out is the model that was found best: pooling, brackets, card and all.
   const Outcome best = sgpt(eval({"--model", at("best")}));
   ASSERT_EQ(best.status, 0) << best.err;
   EXPECT_EQ(nlohmann::json::parse(best.out).at("ndcgs").at("best").at("data").at("NDCG@10").get<double>(), highest);
@@ -101,6 +101,15 @@ TEST_F(EvalOfProgram, TheLastCheckpointIsTheModelThatTrainingSaved) {
   EXPECT_EQ(text_of(home_ / "best" / "model.safetensors"), text_of(home_ / "mine" / "model.safetensors"));
   EXPECT_EQ(text_of(home_ / "best" / "1_Pooling" / "config.json"),
             text_of(home_ / "mine" / "1_Pooling" / "config.json"));
+  // The cards differ in the folder's name alone, which the command to train is free of.
+  std::string card = text_of(home_ / "best" / "README.md");
+  for (std::size_t at = card.find("--model best"); at != card.npos; at = card.find("--model best", at)) {
+    card.replace(at, 12, "--model mine");
+  }
+  const std::size_t python = card.find("SentenceTransformer(\"best\")");
+  ASSERT_NE(python, card.npos);
+  card.replace(python, 27, "SentenceTransformer(\"mine\")");
+  EXPECT_EQ(card, text_of(home_ / "mine" / "README.md"));
   const Outcome saved = sgpt(eval({"--model", at("mine")}));
   EXPECT_EQ(nlohmann::json::parse(last.out).at("ndcgs").at("mine/step-24"),
             nlohmann::json::parse(saved.out).at("ndcgs").at("mine"));

@@ -7,8 +7,11 @@
 
 #include <fstream>
 #include <iterator>
+#include <memory>
 
+#include "encode/compute_choice.h"
 #include "encode/encode_file.h"
+#include "model/convert.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
 #include "thread_ranks.h"
@@ -113,6 +116,48 @@ TEST_F(Team, DifferentOptionsAreNamed) {
   const auto messages = messages_with(model_, {.max_seq_length = 9});
   EXPECT_THAT(messages[0], HasSubstr("but rank 1 has brackets=false max_seq_length=9"));
   EXPECT_EQ(messages[1], messages[0]);
+}
+
+TEST_F(Team, UnlikeMachinesComputeInOneType) {
+  // The reference backend, which computes in f32 alone, stands for the older processor.
+  struct Case {
+    std::vector<std::string> backends;
+    std::vector<ComputeType> chosen;
+    ComputeType agreed;
+  };
+  const std::vector<Case> cases{
+      {{"cpu", "cpu"}, {ComputeType::int8, ComputeType::int8}, ComputeType::int8},
+      {{"cpu", "reference"}, {ComputeType::int8, ComputeType::f32}, ComputeType::f32},
+      {{"reference", "cpu"}, {ComputeType::f32, ComputeType::int8}, ComputeType::f32},
+      {{"cpu", "cpu", "cpu"}, {ComputeType::int8, ComputeType::f32, ComputeType::f32}, ComputeType::int8},
+      {{"cpu", "cpu", "reference"}, {ComputeType::int8, ComputeType::int8, ComputeType::f32}, ComputeType::f32}};
+  for (const Case& unlike : cases) {
+    std::vector<ComputeType> found(unlike.backends.size(), ComputeType::automatic);
+    on_ranks(static_cast<int>(found.size()), [&](Communicator& ranks) {
+      const auto rank = static_cast<std::size_t>(ranks.rank());
+      const std::unique_ptr<Backend> backend = make_backend(unlike.backends[rank]);
+      found[rank] = agree_on_compute_type(unlike.chosen[rank], *backend, ranks);
+    });
+    EXPECT_THAT(found, ::testing::Each(unlike.agreed));
+  }
+}
+
+TEST_F(Team, TheTypeOfAFolderIsTheSameOnAllRanks) {
+  const std::filesystem::path halves = home_ / "halves";
+  convert_model(model_, halves, {.type = WeightType::bf16});
+  const auto found_with = [&](const std::vector<const char*>& backends) {
+    std::vector<ComputeType> found(backends.size(), ComputeType::automatic);
+    on_ranks(static_cast<int>(found.size()), [&](Communicator& ranks) {
+      const auto rank = static_cast<std::size_t>(ranks.rank());
+      found[rank] = common_compute_type(
+          halves, {.threads = 1, .backend = backends[rank], .compute = ComputeType::automatic}, ranks);
+    });
+    return found;
+  };
+  EXPECT_THAT(found_with({"cpu", "reference"}), ::testing::Each(ComputeType::f32));
+  EXPECT_THAT(found_with({"reference", "cpu"}), ::testing::Each(ComputeType::f32));
+  const auto alike = found_with({"cpu", "cpu"});
+  EXPECT_EQ(alike[0], alike[1]);
 }
 
 TEST_F(Team, DifferentModelsAreRefused) {

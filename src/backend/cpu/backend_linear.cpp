@@ -19,6 +19,8 @@ class CpuWeight : public PackedWeight {
  public:
   virtual const RightSide& forward() const = 0;
   virtual const RightSide& backward() const = 0;
+  /// Takes the matrix' values over, where they were copied.
+  virtual void fill(WorkspacePool& workspaces) = 0;
 
  protected:
   using PackedWeight::PackedWeight;
@@ -27,11 +29,14 @@ class CpuWeight : public PackedWeight {
 /// Packed in memory of its own, once for each direction that is asked for.
 class ResidentWeight final : public CpuWeight {
  public:
-  ResidentWeight(const Products& products, std::int64_t out, std::int64_t in, WeightUse use, ComputeType type)
-      : CpuWeight(out, in), forward_(products.kernel(in, out, type), in, out) {
+  /// `weight` is read when fill is called.
+  ResidentWeight(const Products& products, const StridedMatrix& weight, WeightUse use, ComputeType type)
+      : CpuWeight(weight.rows, weight.cols),
+        weight_(weight),
+        forward_(products.weight_kernel(in(), out(), type), in(), out()) {
     if (use == WeightUse::forward_and_backward) {
       const ComputeType backward_type = type == ComputeType::int8 ? ComputeType::f32 : type;
-      backward_ = std::make_unique<PackedMatrix>(products.kernel(out, in, backward_type), out, in);
+      backward_ = std::make_unique<PackedMatrix>(products.weight_kernel(out(), in(), backward_type), out(), in());
     }
   }
   const RightSide& forward() const override { return forward_; }
@@ -41,21 +46,22 @@ class ResidentWeight final : public CpuWeight {
   }
   std::size_t bytes() const override { return forward_.bytes() + (backward_ ? backward_->bytes() : 0); }
 
-  void fill(const StridedMatrix& weight, WorkspacePool& workspaces) {
-    const StridedMatrix transposed = weight.transposed();
+  void fill(WorkspacePool& workspaces) override {
+    const StridedMatrix transposed = weight_.transposed();
     const std::int64_t forward_chunks = forward_.chunks();
     parallel_workers(forward_chunks + (backward_ ? backward_->chunks() : 0), [&] {
       return [&, workspace = workspaces.take()](std::int64_t i) {
         if (i < forward_chunks) {
           forward_.fill(i, transposed, *workspace);
         } else {
-          backward_->fill(i - forward_chunks, weight, *workspace);
+          backward_->fill(i - forward_chunks, weight_, *workspace);
         }
       };
     });
   }
 
  private:
+  StridedMatrix weight_;
   PackedMatrix forward_;
   std::unique_ptr<PackedMatrix> backward_;
 };
@@ -63,14 +69,13 @@ class ResidentWeight final : public CpuWeight {
 /// A matrix that stays where it lies: both directions read the same bytes.
 class StreamedWeight final : public CpuWeight {
  public:
-  StreamedWeight(const TileKernel& kernel, ConstMatrix weight)
-      : CpuWeight(weight.rows, weight.cols),
-        forward_(kernel, strided(weight).transposed()),
-        backward_(kernel, strided(weight)) {}
+  StreamedWeight(const TileKernel& kernel, const StridedMatrix& weight)
+      : CpuWeight(weight.rows, weight.cols), forward_(kernel, weight.transposed()), backward_(kernel, weight) {}
   const RightSide& forward() const override { return forward_; }
   const RightSide& backward() const override { return backward_; }
   std::size_t bytes() const override { return 0; }
   bool reads_source() const override { return true; }
+  void fill(WorkspacePool&) override {}
 
  private:
   StreamedMatrix forward_;
@@ -86,33 +91,38 @@ bool CpuBackend::gains_from_bf16() const {
 }
 
 std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
-                                               ConstMatrix scales) {
+                                               ConstMatrix scales, WeightSource source) {
   assert(computes(type));
   const bool quantized = host_weight.type == DType::i8;
-  const bool halves = host_weight.type == DType::f16 || host_weight.type == DType::bf16;
-  // For inference alone bf16 is packed once: a single query waits for the packing of what is streamed.
-  const bool trains_in_bf16 = type == ComputeType::bf16 && use == WeightUse::forward_and_backward && !quantized;
-  if (trains_in_bf16 || (type == ComputeType::f32 && halves)) {
-    return std::make_unique<StreamedWeight>(products_.streaming_kernel(type), host_weight);
-  }
   if (quantized && (type != ComputeType::int8 || use != WeightUse::forward)) {
     const Buffer floats(host_memory(), static_cast<std::size_t>(host_weight.size()) * sizeof(float));
     const Matrix weight(floats.data(), host_weight.rows, host_weight.cols);
     dequantize_rows(host_weight, scales, weight);
-    return pack(weight, use, type, {});
+    return pack(weight, use, type, {}, WeightSource::passing);
   }
   StridedMatrix weight = strided(host_weight);
   if (quantized) weight.scales = scales.f32(), weight.scale_stride = scales.cols;
-  auto packed = std::make_unique<ResidentWeight>(products_, host_weight.rows, host_weight.cols, use, type);
-  packed->fill(weight, workspaces_);
-  return packed;
+  return packed(weight, use, type, source == WeightSource::lasting);
 }
 
-void CpuBackend::repack(PackedWeight& weight, ConstMatrix values) {
-  assert(values.rows == weight.out() && values.cols == weight.in());
-  if (weight.reads_source()) return;
-  dynamic_cast<ResidentWeight&>(weight).fill(strided(values), workspaces_);
+std::unique_ptr<PackedWeight> CpuBackend::pack_trained(ConstMatrix values, WeightUse use, ComputeType type) {
+  return packed(strided(values), use, type, true);
 }
+
+std::unique_ptr<PackedWeight> CpuBackend::packed(const StridedMatrix& weight, WeightUse use, ComputeType type,
+                                                 bool lasting) {
+  const bool large = weight.rows * weight.cols >= least_streamed_;
+  // For inference alone bf16 is packed once: a single query waits for the packing of what is streamed.
+  const bool streamed = type == ComputeType::bf16 ? use == WeightUse::forward_and_backward : large;
+  if (lasting && type != ComputeType::int8 && streamed) {
+    return std::make_unique<StreamedWeight>(products_.streaming_kernel(type), weight);
+  }
+  auto resident = std::make_unique<ResidentWeight>(products_, weight, use, type);
+  resident->fill(workspaces_);
+  return resident;
+}
+
+void CpuBackend::repack(PackedWeight& weight) { dynamic_cast<CpuWeight&>(weight).fill(workspaces_); }
 
 void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
                         Matrix before_gelu) {

@@ -12,7 +12,8 @@ namespace sgpt::cpu {
 /// Any number of threads may run operations at once.
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(Products::Kernel kernel) : products_(kernel, workspaces_) {}
+  CpuBackend(Products::Kernel kernel, std::int64_t least_streamed)
+      : products_(kernel, workspaces_), least_streamed_(least_streamed) {}
 
   std::string_view name() const override { return "cpu"; }
   Memory& memory() override { return host_memory(); }
@@ -24,9 +25,10 @@ class CpuBackend final : public Backend {
 
   bool computes(ComputeType type) const override { return products_.computes(type); }
   bool gains_from_bf16() const override;
-  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
-                                     ConstMatrix scales) override;
-  void repack(PackedWeight& weight, ConstMatrix values) override;
+  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
+                                     WeightSource source) override;
+  std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override;
+  void repack(PackedWeight& weight) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
   void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;
@@ -60,8 +62,12 @@ class CpuBackend final : public Backend {
   void adamw(const AdamW& options, ConstMatrix gradient, Matrix parameter, Matrix m, Matrix v) override;
 
  private:
+  /// `lasting`: the matrix may be read where it lies.
+  std::unique_ptr<PackedWeight> packed(const StridedMatrix& weight, WeightUse use, ComputeType type, bool lasting);
+
   WorkspacePool workspaces_;
   Products products_;
+  std::int64_t least_streamed_;  // elements
 };
 
 }  // namespace sgpt::cpu

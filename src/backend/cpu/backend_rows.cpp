@@ -11,9 +11,9 @@
 
 namespace sgpt {
 
-std::unique_ptr<Backend> make_cpu_backend(CpuProducts products) {
+std::unique_ptr<Backend> make_cpu_backend(CpuProducts products, std::int64_t least_streamed) {
   using Kernel = cpu::Products::Kernel;
-  return std::make_unique<cpu::CpuBackend>(products == CpuProducts::best ? Kernel::best : Kernel::simd);
+  return std::make_unique<cpu::CpuBackend>(products == CpuProducts::best ? Kernel::best : Kernel::simd, least_streamed);
 }
 
 namespace cpu {

@@ -11,6 +11,13 @@ namespace sgpt {
 /// processors that oneDNN has no fitting kernels for; asked for by tests and benchmarks).
 enum class CpuProducts { best, simd };
 
-std::unique_ptr<Backend> make_cpu_backend(CpuProducts products = CpuProducts::best);
+/// A lasting or trained matrix with so many elements is read where it lies by every f32 product: nothing is copied, and
+/// packing 64 columns at a time into the cache is hidden by the multiplication. A smaller one is packed in memory:
+/// there it stays in the processor's cache, and short texts don't wait for it.
+inline constexpr std::int64_t kLeastStreamed = std::int64_t{1} << 20;
+
+/// `least_streamed`: for tests and benchmarks.
+std::unique_ptr<Backend> make_cpu_backend(CpuProducts products = CpuProducts::best,
+                                          std::int64_t least_streamed = kLeastStreamed);
 
 }  // namespace sgpt

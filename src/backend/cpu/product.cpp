@@ -16,6 +16,10 @@ constexpr std::int64_t kLeastTileRows = 8;  // so that a short query alone keeps
 // meets few shapes.
 constexpr std::int64_t kInnerBlock = 512;
 
+// Weights of fewer numbers are multiplied by our own kernel: as fast as oneDNN's for many rows (190 billion operations
+// a second at 256 × 1024), and over three times as fast for one, where calls into the library are what takes the time.
+constexpr std::int64_t kSmallWeight = std::int64_t{1} << 20;
+
 std::int64_t rounded_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 /// Enough that threads which come free find something to do.
@@ -35,6 +39,15 @@ std::int64_t tiles_of_task(std::int64_t tiles, const RightSide& right) {
   const std::int64_t groups =
       std::clamp<std::int64_t>((enough_tasks() + right.chunks() - 1) / right.chunks(), 1, tiles);
   return (tiles + groups - 1) / groups;
+}
+
+/// Packed chunks beside each other that one thread computes for a tile's rows: narrow ones together are as wide as
+/// kChunkCols, unless that leaves too few tasks.
+std::int64_t chunks_of_task(std::int64_t tiles, const RightSide& right) {
+  if (!right.resident()) return 1;
+  std::int64_t chunks = kChunkCols / right.kernel().chunk_cols();
+  while (chunks > 1 && (right.chunks() + chunks - 1) / chunks * tiles < enough_tasks()) chunks /= 2;
+  return chunks;
 }
 
 }  // namespace
@@ -60,6 +73,10 @@ const TileKernel& Products::kernel(std::int64_t inner, std::int64_t cols, Comput
   return serves(onednn_) ? *onednn_ : *simd_;
 }
 
+const TileKernel& Products::weight_kernel(std::int64_t inner, std::int64_t cols, ComputeType type) const {
+  return type == ComputeType::f32 && inner * cols < kSmallWeight ? *simd_ : kernel(inner, cols, type);
+}
+
 PackedMatrix Products::pack(const StridedMatrix& right) const {
   const TileKernel& chosen = kernel(std::min(kInnerBlock, rounded_up(right.rows, kInnerMultiple)), right.cols);
   PackedMatrix packed(chosen, right.rows, right.cols, kInnerBlock);
@@ -81,7 +98,8 @@ void Products::multiply(const StridedMatrix& left, const RightSide& right,
   const LeftSide rows(left, right, tile_rows, *left_workspace);
 
   const std::int64_t tiles = (left.rows + tile_rows - 1) / tile_rows;
-  const std::int64_t group = tiles_of_task(tiles, right);
+  const std::int64_t group = tiles_of_task(tiles, right), span = chunks_of_task(tiles, right);
+  const std::int64_t spans = (right.chunks() + span - 1) / span;
 
   const auto compute_tile = [&](std::int64_t tile_number, std::int64_t chunk, const std::byte* packed,
                                 Workspace& workspace) {
@@ -96,13 +114,15 @@ void Products::multiply(const StridedMatrix& left, const RightSide& right,
     finish({row, right.chunk_first(chunk), count, cols, tile, stride});
   };
   const auto compute = [&](std::int64_t task, Workspace& workspace) {
-    const std::int64_t first = task / right.chunks() * group, chunk = task % right.chunks();
-    const std::byte* packed = right.chunk(chunk, workspace);
-    for (std::int64_t tile = first; tile < std::min(tiles, first + group); ++tile) {
-      compute_tile(tile, chunk, packed, workspace);
+    const std::int64_t first = task / spans * group, first_chunk = task % spans * span;
+    for (std::int64_t chunk = first_chunk; chunk < std::min(right.chunks(), first_chunk + span); ++chunk) {
+      const std::byte* packed = right.chunk(chunk, workspace);
+      for (std::int64_t tile = first; tile < std::min(tiles, first + group); ++tile) {
+        compute_tile(tile, chunk, packed, workspace);
+      }
     }
   };
-  parallel_workers((tiles + group - 1) / group * right.chunks(), [&] {
+  parallel_workers((tiles + group - 1) / group * spans, [&] {
     return [&compute, workspace = workspaces_.take()](std::int64_t task) { compute(task, *workspace); };
   });
 }

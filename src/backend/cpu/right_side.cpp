@@ -5,7 +5,6 @@
 namespace sgpt::cpu {
 namespace {
 
-constexpr std::int64_t kStreamedCols = 64;
 constexpr std::size_t kAlignment = 64;
 
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
@@ -50,7 +49,7 @@ void RightSide::pack(std::int64_t chunk, const StridedMatrix& columns, std::byte
 }
 
 PackedMatrix::PackedMatrix(const TileKernel& kernel, std::int64_t inner, std::int64_t cols, std::int64_t inner_block)
-    : RightSide(kernel, inner, cols, kChunkCols, inner_block > 0 ? inner_block : kernel.inner_block()) {
+    : RightSide(kernel, inner, cols, kernel.chunk_cols(), inner_block > 0 ? inner_block : kernel.inner_block()) {
   std::size_t bytes = 0;
   for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
     starts_.push_back(bytes);
@@ -64,7 +63,7 @@ void PackedMatrix::fill(std::int64_t chunk, const StridedMatrix& whole, Workspac
 }
 
 StreamedMatrix::StreamedMatrix(const TileKernel& kernel, const StridedMatrix& source)
-    : RightSide(kernel, source.rows, source.cols, kStreamedCols, kernel.inner_block()), source_(source) {}
+    : RightSide(kernel, source.rows, source.cols, kNarrowChunkCols, kernel.inner_block()), source_(source) {}
 
 const std::byte* StreamedMatrix::chunk(std::int64_t chunk, Workspace& workspace) const {
   auto* packed = static_cast<std::byte*>(workspace.bytes(kChunkSlot, chunk_bytes(chunk)));

@@ -88,7 +88,4 @@ class StreamedMatrix final : public RightSide {
   StridedMatrix source_;
 };
 
-/// Columns of a chunk of a PackedMatrix.
-inline constexpr std::int64_t kChunkCols = 256;
-
 }  // namespace sgpt::cpu

@@ -21,12 +21,13 @@ using Floats = hn::Vec<F>;
 
 HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(F())); }
 
-/// The `left` floats at p, at most a vector; zeros in the lanes past them, and nothing past them is read.
+/// The `left` floats at p, at most a vector, and zeros past them; nothing past them is read. With none left p may be
+/// null.
 HWY_INLINE Floats load(const float* p, std::int64_t left) {
   const F f;
   if (HWY_LIKELY(left >= lanes())) return hn::LoadU(f, p);
   HWY_ALIGN float tail[hn::MaxLanes(F())] = {};
-  std::memcpy(tail, p, static_cast<std::size_t>(left) * sizeof(float));
+  if (left > 0) std::memcpy(tail, p, static_cast<std::size_t>(left) * sizeof(float));
   return hn::Load(f, tail);
 }
 
@@ -39,7 +40,7 @@ HWY_INLINE void store(Floats v, float* p, std::int64_t left) {
   }
   HWY_ALIGN float tail[hn::MaxLanes(F())];
   hn::Store(v, f, tail);
-  std::memcpy(p, tail, static_cast<std::size_t>(left) * sizeof(float));
+  if (left > 0) std::memcpy(p, tail, static_cast<std::size_t>(left) * sizeof(float));
 }
 
 HWY_INLINE Floats broadcast(float x) { return hn::Set(F(), x); }

@@ -66,6 +66,7 @@ namespace {
 class SimdTiles final : public TileKernel {
  public:
   bool supports(std::int64_t, std::int64_t) const override { return true; }
+  std::int64_t chunk_cols() const override { return kNarrowChunkCols; }
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
     return static_cast<std::size_t>(inner * tile_stride(cols)) * sizeof(float);
   }

@@ -43,6 +43,10 @@ struct StridedMatrix {
 /// few shapes occur.
 inline constexpr std::int64_t kInnerMultiple = 64;
 
+/// Columns of a chunk of a packed right side, and of one for a kernel that is as fast with narrow ones.
+inline constexpr std::int64_t kChunkCols = 256;
+inline constexpr std::int64_t kNarrowChunkCols = 64;
+
 /// What the values of a converted row stand for: lowest + step · value + fine_step · fine value. Of kernels that do not
 /// quantize, nothing.
 struct RowRange {
@@ -68,6 +72,8 @@ class TileKernel {
   virtual bool supports(std::int64_t inner, std::int64_t cols) const = 0;
   /// Rows of the right side that a call of multiply takes at most; 0: any number.
   virtual std::int64_t inner_block() const { return 0; }
+  /// Columns of a chunk of a packed right side, at most kChunkCols.
+  virtual std::int64_t chunk_cols() const { return kChunkCols; }
   /// Bytes of the right side [inner, cols] in the kernel's layout.
   virtual std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const = 0;
   /// Lays `right` [<= inner, cols] into `packed`, zeros in the rows that it lacks.

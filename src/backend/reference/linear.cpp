@@ -12,16 +12,18 @@ namespace {
 class PlainWeight final : public PackedWeight {
  public:
   PlainWeight(ConstMatrix w, ConstMatrix scales)
-      : PackedWeight(w.rows, w.cols), values_(host_memory(), static_cast<std::size_t>(w.size()) * sizeof(float)) {
+      : PackedWeight(w.rows, w.cols),
+        source_(w),
+        values_(host_memory(), static_cast<std::size_t>(w.size()) * sizeof(float)) {
     if (w.type == DType::i8) {
       dequantize_rows(w, scales, values());
     } else {
-      fill(w);
+      fill();
     }
   }
-  void fill(ConstMatrix w) {
+  void fill() {
     for (std::int64_t o = 0; o < out(); ++o) {
-      for (std::int64_t i = 0; i < in(); ++i) values().f32_row(o)[i] = float_at(w, o, i);
+      for (std::int64_t i = 0; i < in(); ++i) values().f32_row(o)[i] = float_at(source_, o, i);
     }
   }
   Matrix values() { return {values_.data(), out(), in()}; }
@@ -29,7 +31,8 @@ class PlainWeight final : public PackedWeight {
   std::size_t bytes() const override { return values_.bytes(); }
 
  private:
-  Buffer values_;  // [out,in]
+  ConstMatrix source_;  // looked at by fill alone
+  Buffer values_;       // [out,in]
 };
 
 const PlainWeight& plain(const PackedWeight& weight) { return dynamic_cast<const PlainWeight&>(weight); }
@@ -47,14 +50,15 @@ double gelu_slope(double z) {
 }  // namespace
 
 std::unique_ptr<PackedWeight> ReferenceBackend::pack(ConstMatrix host_weight, WeightUse, ComputeType,
-                                                     ConstMatrix scales) {
+                                                     ConstMatrix scales, WeightSource) {
   return std::make_unique<PlainWeight>(host_weight, scales);
 }
 
-void ReferenceBackend::repack(PackedWeight& weight, ConstMatrix values) {
-  assert(values.rows == weight.out() && values.cols == weight.in());
-  dynamic_cast<PlainWeight&>(weight).fill(values);
+std::unique_ptr<PackedWeight> ReferenceBackend::pack_trained(ConstMatrix values, WeightUse, ComputeType) {
+  return std::make_unique<PlainWeight>(values, ConstMatrix());
 }
+
+void ReferenceBackend::repack(PackedWeight& weight) { dynamic_cast<PlainWeight&>(weight).fill(); }
 
 void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
                               Matrix before_gelu) {

@@ -24,9 +24,10 @@ class ReferenceBackend final : public Backend {
   PackedTexts place(const TokenBatch& batch, Arena& arena) override;
 
   bool computes(ComputeType type) const override { return type == ComputeType::f32; }
-  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
-                                     ConstMatrix scales) override;
-  void repack(PackedWeight& weight, ConstMatrix values) override;
+  std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
+                                     WeightSource source) override;
+  std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override;
+  void repack(PackedWeight& weight) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
   void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;
