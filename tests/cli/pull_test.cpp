@@ -62,7 +62,7 @@ TEST_F(Pull, NamesTheMistake) {
   expect({"pull", "org/model", "--revision", "v9"}, "HF_HUB_OFFLINE");
   expect({"pull", "org/model@v1", "--revision", "v2"}, "give one of both");
   expect({"pull", "a/b/c"}, "no name of a model");
-  expect({"pull"}, "name");
+  expect({"pull"}, "NAME is required");
 }
 
 }  // namespace

@@ -16,10 +16,6 @@ constexpr std::int64_t kLeastTileRows = 8;  // so that a short query alone keeps
 // meets few shapes.
 constexpr std::int64_t kInnerBlock = 512;
 
-// Weights of fewer numbers are multiplied by our own kernel: as fast as oneDNN's for many rows (190 billion operations
-// a second at 256 × 1024), and over three times as fast for one, where calls into the library are what takes the time.
-constexpr std::int64_t kSmallWeight = std::int64_t{1} << 20;
-
 std::int64_t rounded_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 /// Enough that threads which come free find something to do.
@@ -71,10 +67,6 @@ const TileKernel& Products::kernel(std::int64_t inner, std::int64_t cols, Comput
   if (type == ComputeType::int8) return serves(onednn_int8_) ? *onednn_int8_ : *simd_int8_;
   if (type == ComputeType::bf16) return serves(onednn_bf16_) ? *onednn_bf16_ : *bf16_;
   return serves(onednn_) ? *onednn_ : *simd_;
-}
-
-const TileKernel& Products::weight_kernel(std::int64_t inner, std::int64_t cols, ComputeType type) const {
-  return type == ComputeType::f32 && inner * cols < kSmallWeight ? *simd_ : kernel(inner, cols, type);
 }
 
 PackedMatrix Products::pack(const StridedMatrix& right) const {

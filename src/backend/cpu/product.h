@@ -35,11 +35,9 @@ class Products {
   double gain_of_bf16() const;
   /// The kernel for a packed right side of this shape; a more exact one where the type has none for it.
   const TileKernel& kernel(std::int64_t inner, std::int64_t cols, ComputeType type = ComputeType::f32) const;
-  /// The same for a weight that is kept packed. Small ones get our own kernel, which begins at once and whose narrow
-  /// chunks share a short query's rows evenly between threads.
-  const TileKernel& weight_kernel(std::int64_t inner, std::int64_t cols, ComputeType type = ComputeType::f32) const;
-  /// The kernel for streamed right sides, of f32 or bf16: our own, whose packing is quick.
-  const TileKernel& streaming_kernel(ComputeType type) const { return type == ComputeType::bf16 ? *bf16_ : *simd_; }
+  /// Our own kernel of f32 or bf16, whose packing is quick, which begins at once, and whose narrow chunks share a short
+  /// query's rows evenly between threads.
+  const TileKernel& own_kernel(ComputeType type) const { return type == ComputeType::bf16 ? *bf16_ : *simd_; }
 
   /// Packs a whole matrix, for one product.
   PackedMatrix pack(const StridedMatrix& right) const;
