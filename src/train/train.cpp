@@ -261,8 +261,8 @@ TrainStep TrainingRun::step(std::int64_t number) {
   if (parts_.ranks.first() && number == result_.resumed_at && options_.grad_cache) {
     const GradCache::Result& pass = done.pass;
     log::info(fmt::format(
-        "GradCache: a batch has {} chunks; {} are kept in memory, of {} the layers' inputs are kept and the rest is "
-        "computed again, {} are computed twice",
+        "GradCache: chunks of a batch: {}, of which are kept in memory: {}, computed again from their layers' inputs: "
+        "{}, computed twice: {}",
         pass.chunks, pass.chunks - pass.from_inputs - pass.twice, pass.from_inputs, pass.twice));
   }
   result_.steps = number + 1;
