@@ -129,8 +129,8 @@ TEST_P(Packing, SmallWeightsArePacked) {
 TEST_P(Packing, LastingWeightsComputeRowsAloneAndWithAnyThreads) {
   const std::int64_t in = 300, out = 200, rows = 400;
   const Owned x = random_.matrix(rows, in), bias = random_.matrix(1, out);
-  const Halves halves(out, in, DType::bf16, random_);
-  for (const ConstMatrix matrix : {halves.matrix(), ConstMatrix(halves.floats)}) {
+  const Halves bf16(out, in, DType::bf16, random_), f16(out, in, DType::f16, random_);
+  for (const ConstMatrix matrix : {bf16.matrix(), f16.matrix(), ConstMatrix(bf16.floats)}) {
     const auto weight = pack(matrix, WeightSource::lasting);
     const auto linear = [&](const Owned& input, int threads) {
       const ThreadScope scope(threads);
@@ -141,7 +141,7 @@ TEST_P(Packing, LastingWeightsComputeRowsAloneAndWithAnyThreads) {
     const Owned all = linear(x, 1);
     for (const int threads : {2, 3, 16}) {
       EXPECT_TRUE(same_bits(linear(x, threads), all)) << threads << " threads";
-      for (const std::int64_t count : {1, 5, 33, 129, 257}) {
+      for (const std::int64_t count : {1, 5, 33, 64, 65, 129, 257}) {
         const std::int64_t first = random_.below(static_cast<int>(rows - count + 1));
         EXPECT_TRUE(same_bits(linear(x.slice(first, count), threads), all.slice(first, count)))
             << count << " rows from " << first << ", " << threads << " threads";

@@ -19,6 +19,11 @@ class CpuWeight : public PackedWeight {
  public:
   virtual const RightSide& forward() const = 0;
   virtual const RightSide& backward() const = 0;
+  /// y = x Wᵀ; `finish` gets the tiles of y.
+  virtual void multiply(const Products& products, const StridedMatrix& x,
+                        const std::function<void(const Tile&)>& finish) const {
+    products.multiply(x, forward(), finish);
+  }
   /// Takes the matrix' values over, where they were copied.
   virtual void fill(WorkspacePool& workspaces) = 0;
 
@@ -70,15 +75,30 @@ class ResidentWeight final : public CpuWeight {
 /// A matrix that stays where it lies: both directions read the same bytes.
 class StreamedWeight final : public CpuWeight {
  public:
-  StreamedWeight(const TileKernel& kernel, const StridedMatrix& weight)
-      : CpuWeight(weight.rows, weight.cols), forward_(kernel, weight.transposed()), backward_(kernel, weight) {}
+  StreamedWeight(const TileKernel& kernel, const StridedMatrix& weight, ComputeType type)
+      : CpuWeight(weight.rows, weight.cols),
+        weight_(weight),
+        type_(type),
+        forward_(kernel, weight.transposed()),
+        backward_(kernel, weight) {}
   const RightSide& forward() const override { return forward_; }
   const RightSide& backward() const override { return backward_; }
   std::size_t bytes() const override { return 0; }
   bool reads_source() const override { return true; }
   void fill(WorkspacePool&) override {}
 
+  void multiply(const Products& products, const StridedMatrix& x,
+                const std::function<void(const Tile&)>& finish) const override {
+    if (type_ == ComputeType::f32 && x.rows <= kMostFewRows) {
+      products.multiply_few(x, weight_.transposed(), finish);
+    } else {
+      products.multiply(x, forward_, finish);
+    }
+  }
+
  private:
+  StridedMatrix weight_;
+  ComputeType type_;
   StreamedMatrix forward_;
   StreamedMatrix backward_;
 };
@@ -116,7 +136,7 @@ std::unique_ptr<PackedWeight> CpuBackend::packed(const StridedMatrix& weight, We
   // For inference alone bf16 is packed once: a single query waits for the packing of what is streamed.
   const bool streamed = type == ComputeType::bf16 ? use == WeightUse::forward_and_backward : large;
   if (lasting && type != ComputeType::int8 && streamed) {
-    return std::make_unique<StreamedWeight>(products_.own_kernel(type), weight);
+    return std::make_unique<StreamedWeight>(products_.own_kernel(type), weight, type);
   }
   // Small f32 weights are kept packed for our own kernel, too: as fast as oneDNN's for many rows (190 billion
   // operations a second at 256 × 1024) and over three times as fast for one, where calls into the library are what
@@ -134,7 +154,7 @@ void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix b
                         Matrix before_gelu) {
   assert(x.cols == weight.in() && y.cols == weight.out() && y.rows == x.rows);
   const LinearEpilogue finish{bias ? bias.f32() : nullptr, epilogue, y, before_gelu};
-  products_.multiply(strided(x), cpu_weight(weight).forward(), [&](const Tile& tile) { finish_linear(finish, tile); });
+  cpu_weight(weight).multiply(products_, strided(x), [&](const Tile& tile) { finish_linear(finish, tile); });
 }
 
 void CpuBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {

@@ -15,6 +15,10 @@ constexpr std::int64_t kLeastTileRows = 8;  // so that a short query alone keeps
 // Inner sizes that follow the batch (weight gradients: T tokens) are cut into blocks of one size, so that the kernel
 // meets few shapes.
 constexpr std::int64_t kInnerBlock = 512;
+// A right side that is not packed: so many columns make a tile, and so many are multiplied at a time, as the kernel has
+// registers for. Each of those is read from its beginning to its end, as the processor can foresee.
+constexpr std::int64_t kFewTileCols = 64;
+constexpr std::int64_t kColsAtOnce = 6;
 
 std::int64_t rounded_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
@@ -116,6 +120,34 @@ void Products::multiply(const StridedMatrix& left, const RightSide& right,
   };
   parallel_workers((tiles + group - 1) / group * spans, [&] {
     return [&compute, workspace = workspaces_.take()](std::int64_t task) { compute(task, *workspace); };
+  });
+}
+
+void Products::multiply_few(const StridedMatrix& left, const StridedMatrix& right,
+                            const std::function<void(const Tile&)>& finish) const {
+  assert(left.cols == right.rows && right.row_stride == 1 && left.rows <= kMostFewRows);
+  const std::int64_t inner = left.cols, rows = left.rows, stride = simd_->tile_stride(rows);
+  const auto left_workspace = workspaces_.take();
+  void* packed = left_workspace->bytes(kLeftSlot, simd_->packed_bytes(inner, rows));
+  simd_->pack(left.transposed(), inner, packed, *left_workspace);
+
+  const auto compute = [&](std::int64_t first, Workspace& workspace) {
+    const std::int64_t cols = std::min(kFewTileCols, right.cols - first);
+    float* transposed = workspace.floats(kPartSlot, cols * stride);  // [cols, rows]
+    for (std::int64_t j = 0; j < cols; j += kColsAtOnce) {
+      const std::int64_t count = std::min(kColsAtOnce, cols - j);
+      const StridedMatrix columns = right.part(0, inner, first + j, count).transposed();
+      simd_->multiply({.values = as_floats(columns, workspace).data}, count, inner, rows, packed,
+                      transposed + j * stride, false, workspace);
+    }
+    float* tile = workspace.floats(kTileSlot, rows * cols);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < cols; ++j) tile[i * cols + j] = transposed[j * stride + i];
+    }
+    finish({0, first, rows, cols, tile, cols});
+  };
+  parallel_workers((right.cols + kFewTileCols - 1) / kFewTileCols, [&] {
+    return [&compute, workspace = workspaces_.take()](std::int64_t task) { compute(task * kFewTileCols, *workspace); };
   });
 }
 

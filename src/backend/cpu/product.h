@@ -13,6 +13,9 @@
 
 namespace sgpt::cpu {
 
+/// So many rows at most are few: they fill a panel of our own kernel.
+inline constexpr std::int64_t kMostFewRows = 64;
+
 /// A finished piece of a product.
 struct Tile {
   std::int64_t row, col;    // where it lies in the product
@@ -45,6 +48,11 @@ class Products {
   /// left · right; `finish` gets every tile of the product once, from any thread.
   void multiply(const StridedMatrix& left, const RightSide& right,
                 const std::function<void(const Tile&)>& finish) const;
+
+  /// The same product in f32, with the bits of our own kernel, of few rows and a right side whose columns lie dense in
+  /// memory. Nothing of it is packed: the transposed product is computed, where those columns are rows and stand left.
+  void multiply_few(const StridedMatrix& left, const StridedMatrix& right,
+                    const std::function<void(const Tile&)>& finish) const;
 
  private:
   WorkspacePool& workspaces_;
