@@ -314,7 +314,8 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
   const auto end_if_stopped = [&](Communicator& stopping) {
     const int signal = received(signals, stopping);
     signals.reset();
-    if (signal != 0) throw ended(signal, stopping, "stopped by a signal before it began; the same command begins it");
+    if (signal != 0)
+      throw ended(signal, stopping, "stopped by a signal before the run began; the same command begins it");
   };
   options.model = model_folder(options.model, ranks);
   if (options.wandb) signals.emplace();

@@ -136,10 +136,8 @@ constexpr std::int64_t kFirstBatches = 4;  // that memory is planned by
 std::int64_t recorded_chunk_size(const TrainOptions& options, const RunCheckpoints& checkpoints) {
   const auto checkpoint = options.resume ? checkpoints.newest() : std::nullopt;
   if (!checkpoint) return 0;
-  for (const auto& [name, value] : checkpoint->facts()) {
-    if (name == "--chunksize") return std::strtoll(value.c_str(), nullptr, 10);
-  }
-  return 0;
+  const std::string* size = find_fact(checkpoint->facts(), "--chunksize");
+  return size ? std::strtoll(size->c_str(), nullptr, 10) : 0;
 }
 
 std::vector<TrainingBatch> first_batches(const TrainingSet& data, BatchOrder& order) {

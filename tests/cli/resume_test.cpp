@@ -108,7 +108,7 @@ exec sleep 1000
     run.send(SIGINT);
     const Outcome outcome = run.wait();
     EXPECT_EQ(outcome.status, 128 + SIGINT);
-    EXPECT_THAT(outcome.err, HasSubstr(imports == "no" ? "stopped by a signal before it began; the same command"
+    EXPECT_THAT(outcome.err, HasSubstr(imports == "no" ? "stopped by a signal before the run began; the same"
                                                        : "stopped by a signal after 0 steps; there was nothing to"));
     EXPECT_FALSE(fs::exists(home_ / target));
     EXPECT_FALSE(fs::exists(home_ / (target + ".checkpoints")));
