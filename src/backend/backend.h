@@ -55,6 +55,23 @@ class PackedWeight {
   std::int64_t in_;
 };
 
+/// A matrix [out, in] that is to be packed, for its memory to be planned.
+struct WeightToPack {
+  std::int64_t out = 0;
+  std::int64_t in = 0;
+  DType stored = DType::f32;  ///< of the matrix; i8 with scales
+  WeightUse use = WeightUse::forward;
+  ComputeType type = ComputeType::f32;
+  bool trained = false;  ///< for pack_trained, else for pack, which may read it where it lies
+};
+
+/// What a packed weight will take.
+struct PackedMemory {
+  std::uint64_t bytes = 0;    ///< as PackedWeight::bytes, but for padding
+  bool reads_source = false;  ///< as PackedWeight::reads_source
+  std::uint64_t code = 0;     ///< that is generated for products with it, once for all weights
+};
+
 /// What linear does with z = x Wᵀ + b before it stores it.
 enum class Epilogue {
   none,  ///< y = z
@@ -106,6 +123,8 @@ class Backend {
   /// be read where it lies.
   virtual std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use,
                                                      ComputeType type = ComputeType::f32) = 0;
+  /// The memory that pack or pack_trained will take.
+  virtual PackedMemory plan_pack(const WeightToPack& weight) const = 0;
   /// To be called when the values that pack_trained was given have changed.
   virtual void repack(PackedWeight& weight) = 0;
 

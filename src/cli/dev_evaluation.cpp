@@ -56,7 +56,8 @@ void add_dev_options(CLI::App& command, DevArguments& arguments) {
       ->group(group);
 }
 
-void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch) {
+void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch,
+                        const std::function<void()>& on_start) {
   const DevFolder folder{options.train_data.empty() ? options.msmarco.folder : options.train_data};
   std::error_code none;
   const bool msmarco = fs::exists(folder.collection(), none);
@@ -67,6 +68,7 @@ void run_dev_evaluation(const TrainOptions& options, const DevArguments& argumen
     return;
   }
   if (arguments.no_training) watch.start({.options = options});
+  on_start();
   EncoderOptions encoder_options;
   encoder_options.brackets = options.brackets;
   encoder_options.pooling = {options.pooling};

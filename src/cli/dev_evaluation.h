@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "sgpt/trainer.h"
 #include "train/watch/run_watch.h"
@@ -23,7 +24,9 @@ void add_dev_options(CLI::App& command, DevArguments& arguments);
 
 /// Evaluates `model` (the base model with --no_training, otherwise what was trained) where --train_data is a folder
 /// with MS MARCO's dev files; prints the result, and tells `watch` of it. Where files are missing it says so;
-/// with --no_training, when there is nothing else to do, it throws UserError.
-void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch);
+/// with --no_training, when there is nothing else to do, it throws UserError. Calls `on_start` when all that watches
+/// the run is there, before the evaluation begins.
+void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch,
+                        const std::function<void()>& on_start);
 
 }  // namespace sgpt::cli

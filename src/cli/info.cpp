@@ -48,13 +48,15 @@ Json plan_json(const WeightsMemory& weights, std::uint64_t kept, std::uint64_t w
           {"total_bytes", weights.total() + kept + working + kProgramBytes}};
 }
 
-Json encode_plan(const BloomConfig& config, DType stored, const InfoArguments& arguments) {
+Json encode_plan(const Backend& backend, const BloomConfig& config, DType stored, const InfoArguments& arguments) {
   const ComputeType compute = stored == DType::i8 ? ComputeType::int8 : ComputeType::f32;  // as `encode` does by itself
-  return plan_json(plan_weights(config, stored, {}, compute), 0, forward_working_bytes(config, arguments.token_budget));
+  return plan_json(plan_weights(backend, config, stored, {}, compute), 0,
+                   forward_working_bytes(config, arguments.token_budget));
 }
 
 /// A step of batches whose texts all have the greatest length.
-Json training_plan(const BloomConfig& config, DType stored, const InfoArguments& arguments, bool biases) {
+Json training_plan(const Backend& backend, const BloomConfig& config, DType stored, const InfoArguments& arguments,
+                   bool biases) {
   const TrainedParameters which = trained_parameters({.non_bias = biases});
   const auto bytes = [&](std::int64_t tokens, Keep keep) {
     const std::int64_t numbers = config.layers * kept_numbers(config, keep, !biases) + 3 * config.hidden + 4;
@@ -68,7 +70,7 @@ Json training_plan(const BloomConfig& config, DType stored, const InfoArguments&
     chunks.push_back({bytes(tokens, Keep::inputs), bytes(tokens, Keep::activations)});
     longest = std::max(longest, tokens);
   }
-  const WeightsMemory weights = plan_weights(config, stored, which, arguments.compute);
+  const WeightsMemory weights = plan_weights(backend, config, stored, which, arguments.compute);
   const auto memory = arguments.activation_memory.value_or(default_activation_memory(weights.total()));
   const ActivationPlan plan = plan_activations(chunks, memory);
   const bool from_inputs =
@@ -94,6 +96,7 @@ Json types_on_disk(const Checkpoint& checkpoint) {
 
 Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const InfoArguments& arguments) {
   const DType stored = matrix_type(checkpoint, model.config);
+  const auto backend = make_backend("cpu");
   Json info;
   info["name"] = model.name;
   info["path"] = model.path.string();
@@ -113,10 +116,11 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["normalize"] = model.normalize;
   info["brackets"] = model.brackets ? Json(*model.brackets) : Json();
   info["max_seq_length"] = model.max_seq_length;
-  info["memory"] = {{"encode", encode_plan(model.config, stored, arguments)}};
+  info["memory"] = {{"encode", encode_plan(*backend, model.config, stored, arguments)}};
   for (const bool biases : {true, false}) {
     Json& plan = info["memory"][biases ? "train_biases" : "train_all"];
-    if (stored != DType::i8) plan = training_plan(model.config, stored, arguments, biases);  // else null: not trained
+    if (stored != DType::i8)
+      plan = training_plan(*backend, model.config, stored, arguments, biases);  // else null: not trained
   }
   return info;
 }

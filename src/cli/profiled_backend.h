@@ -63,6 +63,7 @@ class ProfiledBackend final : public Backend {
   std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override {
     return inner_->pack_trained(values, use, type);
   }
+  PackedMemory plan_pack(const WeightToPack& weight) const override { return inner_->plan_pack(weight); }
   void repack(PackedWeight& weight) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;

@@ -263,15 +263,22 @@ void add_machine(CLI::App& command, TrainOptions& options) {
       ->group(group);
 }
 
-/// How a run that was asked to stop ends: the sentence, and the exit status that shells give to the signal.
-Ended stopped(const TrainResult& result, const TrainOptions& options, Communicator& ranks, int signal) {
-  const std::vector<std::int64_t> signals = ranks.all_gather(std::int64_t{signal});  // it may have reached one of them
-  const auto status = static_cast<int>(128 + *std::max_element(signals.begin(), signals.end()));
-  if (!ranks.first()) return {status, ""};
+/// The number of the signal that a rank has received (it may be one of them alone); 0: none.
+int received(const std::optional<StopSignals>& signals, Communicator& ranks) {
+  const std::vector<std::int64_t> all = ranks.all_gather(std::int64_t{signals ? signals->received() : 0});
+  return static_cast<int>(*std::max_element(all.begin(), all.end()));
+}
+
+/// How all ranks end after a signal: the sentence, and the exit status that shells give to it.
+Ended ended(int signal, const Communicator& ranks, std::string sentence) {
+  return {128 + signal, ranks.first() ? std::move(sentence) : std::string()};
+}
+
+std::string stopped(const TrainResult& result, const TrainOptions& options) {
   const std::string saved = !options.checkpoints ? "nothing is saved (--no_checkpoints)"
                             : result.steps == 0  ? "there was nothing to save yet"
                                                  : "the same command with --resume goes on from there";
-  return {status, fmt::format("stopped by a signal after {} steps; {}", result.steps, saved)};
+  return fmt::format("stopped by a signal after {} steps; {}", result.steps, saved);
 }
 
 void say_ranks(const Communicator& ranks, int threads) {
@@ -297,20 +304,31 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
     if (!progress) progress.emplace("training", "steps", step.total_steps);
     progress->update(step.step + 1, fmt::format("loss {:.4f}, {:.0f} tokens/s", step.loss, step.tokens_per_second));
   };
+  // Until the first step, and in an evaluation, a signal ends the program at once; but not while --wandb's client
+  // starts, which may take minutes.
   std::optional<StopSignals> signals;
   options.stop = [&] {
-    if (!signals) signals.emplace();  // until the first step a signal ends the program at once
+    if (!signals) signals.emplace();
     return signals->received() != 0;
   };
+  const auto end_if_stopped = [&](Communicator& stopping) {
+    const int signal = received(signals, stopping);
+    signals.reset();
+    if (signal != 0)
+      throw ended(signal, stopping, "stopped by a signal before the run began; the same command begins it");
+  };
   options.model = model_folder(options.model, ranks);
+  if (options.wandb) signals.emplace();
   RunWatch watch(options, ranks.first());
+  end_if_stopped(ranks);
   if (dev.no_training) {
-    if (ranks.first()) run_dev_evaluation(options, dev, watch);
+    if (ranks.first()) run_dev_evaluation(options, dev, watch, [&] { end_if_stopped(this_process_alone()); });
     return;
   }
   const TrainResult result = train(options, ranks, watch);
   progress.reset();
-  if (!result.finished) throw stopped(result, options, ranks, signals->received());
+  if (!result.finished) throw ended(received(signals, ranks), ranks, stopped(result, options));
+  signals.reset();
   if (!ranks.first()) return;
   const double rate = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-9);
   log::info(fmt::format("{} steps, {} tokens in {:.0f} s ({:.0f} a second); last loss {:.4f}; saved in {}",
@@ -318,7 +336,7 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
                         options.output.string()));
   log::info(fmt::format("the run is recorded in {}: sgpt report or tensorboard --logdir shows it",
                         options.run_folder.string()));
-  run_dev_evaluation(options, dev, watch);
+  run_dev_evaluation(options, dev, watch, [] {});
 }
 
 }  // namespace

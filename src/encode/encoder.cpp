@@ -41,9 +41,10 @@ Checkpoint open_weights(const ModelFolder& folder, const std::filesystem::path& 
 }
 
 /// Refuses weights that do not fit, with a batch, into what memory is free.
-void require_fitting(const ModelFolder& folder, const EncoderOptions& options, DType stored, ComputeType compute) {
+void require_fitting(const ModelFolder& folder, const EncoderOptions& options, const Backend& backend, DType stored,
+                     ComputeType compute) {
   const auto needed = [&](DType type) {
-    return plan_weights(folder.config, type, {}, compute).unavoidable() + kProgramBytes;
+    return plan_weights(backend, folder.config, type, {}, compute).unavoidable() + kProgramBytes;
   };
   const std::uint64_t weights = needed(stored), halves = needed(DType::bf16);
   const std::uint64_t batch = forward_working_bytes(folder.config, options.token_budget);
@@ -58,7 +59,7 @@ ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& opti
                            const Checkpoint& checkpoint) {
   const DType stored = matrix_type(checkpoint, folder.config);
   const ComputeType compute = choose_compute_type(options.compute, backend, stored);
-  require_fitting(folder, options, stored, compute);
+  require_fitting(folder, options, backend, stored, compute);
   return compute;
 }
 

@@ -4,61 +4,52 @@
 
 #include <fmt/format.h>
 
-#include "backend/cpu/cpu_backend.h"
 #include "base/free_memory.h"
 #include "sgpt/error.h"
-#include "tensor/quantize.h"
 
 namespace sgpt {
 namespace {
 
 constexpr std::uint64_t kFloat = sizeof(float);
-constexpr std::uint64_t kGeneratedCode = std::uint64_t{14} << 20;
 constexpr std::uint64_t kArenaSlack = std::uint64_t{4} << 20;  // of an arena's last block, and huge pages begun
 
 std::uint64_t floats(std::int64_t tokens, std::int64_t floats_a_token) {
   return static_cast<std::uint64_t>(tokens * floats_a_token) * kFloat + kArenaSlack;
 }
 
+std::uint64_t elements(const ParameterInfo& parameter) {
+  return static_cast<std::uint64_t>(parameter.rows * parameter.cols);
+}
+
 }  // namespace
 
-WeightsMemory plan_weights(const BloomConfig& config, DType stored, const TrainedParameters& which,
-                           ComputeType compute) {
-  const bool halves = stored == DType::bf16 || stored == DType::f16;
+WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DType stored,
+                           const TrainedParameters& which, ComputeType compute) {
   WeightsMemory memory;
   bool trained_before = false;
-  // A large f32 product reads its matrix where it lies, in both directions, and so does every bf16 product of training.
-  // Others are packed, and packed once more where something below them is trained.
-  const auto add_matrix = [&](std::uint64_t size, bool trained) {
-    if (compute == ComputeType::bf16 && trained_before) {
-      if (trained) memory.code = kGeneratedCode;  // for its gradients
-      if (!trained) memory.mapped += size * size_of(stored);
-      return;
-    }
-    const bool streamed = size >= static_cast<std::uint64_t>(kLeastStreamed);
-    if (!trained && compute == ComputeType::int8) {
-      memory.values += size + 2 * kFloat * size / kQuantizationBlock;
-    } else if (!trained && compute == ComputeType::bf16) {
-      memory.values += size * size_of(DType::bf16);
-    } else if (!streamed || (stored == DType::i8 && !trained)) {
-      memory.values += size * kFloat * (trained_before ? 2 : 1);
-    } else if (!trained) {
-      memory.mapped += size * (halves ? size_of(stored) : kFloat);
-      return;
-    }
-    memory.code = kGeneratedCode;  // also for the gradients of what is trained
+  const auto add_matrix = [&](const ParameterInfo& matrix, bool trained) {
+    const PackedMemory packed =
+        backend.plan_pack({.out = matrix.rows,
+                           .in = matrix.cols,
+                           .stored = trained ? DType::f32 : stored,
+                           .use = trained_before ? WeightUse::forward_and_backward : WeightUse::forward,
+                           .type = compute,
+                           .trained = trained});
+    memory.values += packed.bytes;
+    memory.code = std::max(memory.code, packed.code);
+    if (packed.reads_source && !trained) memory.mapped += elements(matrix) * size_of(stored);
   };
   for (const ParameterInfo& parameter : bloom_parameters(config)) {
-    const auto size = static_cast<std::uint64_t>(parameter.rows * parameter.cols);
+    const std::uint64_t size = elements(parameter);
     const bool trained = which.trained(parameter.name);
-    if (parameter.kind == ParameterKind::matrix) add_matrix(size, trained);
+    if (parameter.kind == ParameterKind::matrix) add_matrix(parameter, trained);
     if (trained) {
       memory.values += size * kFloat;
       memory.gradients += 3 * size * kFloat;
     } else if (parameter.kind == ParameterKind::vector) {
       memory.values += size * kFloat;
     } else if (parameter.kind == ParameterKind::embedding) {
-      memory.mapped += size * (halves ? size_of(stored) : kFloat);
+      memory.mapped += size * (stored == DType::i8 ? kFloat : size_of(stored));  // it is never quantized
     }
     trained_before |= trained;
   }

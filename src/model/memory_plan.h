@@ -15,16 +15,15 @@ struct WeightsMemory {
   std::uint64_t values = 0;     ///< packed matrices, vectors, and what is trained
   std::uint64_t mapped = 0;     ///< pages of the weights' files in use: resident, but the kernel can take them back
   std::uint64_t gradients = 0;  ///< of what is trained, with the optimiser's two moments
-  std::uint64_t code = 0;       ///< that oneDNN generates for packed matrices
+  std::uint64_t code = 0;       ///< that is generated for products
 
   std::uint64_t total() const { return unavoidable() + mapped; }
   std::uint64_t unavoidable() const { return values + gradients + code; }
 };
 
-/// The weights of a model whose matrices lie on the disk as `stored` (matrix_type). The one place that knows how Bloom
-/// and the cpu backend hold them.
-WeightsMemory plan_weights(const BloomConfig& config, DType stored, const TrainedParameters& which = {},
-                           ComputeType compute = ComputeType::f32);
+/// The weights of a model whose matrices lie on the disk as `stored` (matrix_type), as Bloom and the backend hold them.
+WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DType stored,
+                           const TrainedParameters& which = {}, ComputeType compute = ComputeType::f32);
 
 /// What a pass over so many tokens takes beside what it keeps for backward. Bytes.
 std::uint64_t forward_working_bytes(const BloomConfig& config, std::int64_t tokens);

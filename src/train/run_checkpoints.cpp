@@ -223,6 +223,7 @@ RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
     for (const auto& [name, value] : state.at("run").items()) {
       content->facts.emplace_back(name, value.get<std::string>());
     }
+    add_unrecorded(content->facts);
     content->trained = read_checked(folder, kTrained, state);
     content->moments = read_checked(folder, kMoments, state);
   } catch (const Json::exception& error) {

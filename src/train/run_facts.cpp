@@ -26,6 +26,10 @@ const std::string* find_fact(const RunFacts& facts, std::string_view name) {
   return found == facts.end() ? nullptr : &found->second;
 }
 
+void add_unrecorded(RunFacts& facts) {
+  if (!find_fact(facts, "--dtype")) facts.emplace_back("--dtype", name_of(ComputeType::f32));
+}
+
 std::string packed(const RunFacts& facts) {
   std::string bytes;
   for (const auto& [name, value] : facts) bytes.append(name).append(1, '\0').append(value).append(1, '\0');

@@ -23,6 +23,9 @@ inline constexpr std::string_view kBaseModelFact = "the base model's checksum";
 /// Null when there is none of that name.
 const std::string* find_fact(const RunFacts& facts, std::string_view name);
 
+/// Adds what earlier versions did not record, because it was always so.
+void add_unrecorded(RunFacts& facts);
+
 /// As bytes, and back: for ranks to compare.
 std::string packed(const RunFacts& facts);
 RunFacts unpacked(std::string_view bytes);

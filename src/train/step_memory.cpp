@@ -128,11 +128,11 @@ std::int64_t choose_chunk_size(const Bloom& model, std::span<const TrainingBatch
   return best;
 }
 
-void require_weights_memory(const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which,
-                            ComputeType compute, const Communicator& ranks) {
+void require_weights_memory(const Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config,
+                            const TrainedParameters& which, ComputeType compute, const Communicator& ranks) {
   const DType stored = matrix_type(checkpoint, config);
-  const WeightsMemory weights = plan_weights(config, stored, which, compute);
-  const WeightsMemory halves = plan_weights(config, DType::bf16, which, compute);
+  const WeightsMemory weights = plan_weights(backend, config, stored, which, compute);
+  const WeightsMemory halves = plan_weights(backend, config, DType::bf16, which, compute);
   const std::string advice =
       halves.values < weights.values
           ? fmt::format("as bf16 (sgpt convert --dtype bf16) it takes {}", in_gigabytes(halves.unavoidable()))

@@ -32,8 +32,8 @@ std::int64_t choose_chunk_size(const Bloom& model, std::span<const TrainingBatch
                                std::size_t activation_memory);
 
 /// Throws MachineError when the weights cannot fit, to be asked before they are loaded.
-void require_weights_memory(const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which,
-                            ComputeType compute, const Communicator& ranks);
+void require_weights_memory(const Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config,
+                            const TrainedParameters& which, ComputeType compute, const Communicator& ranks);
 
 /// What the memory of a run is planned by.
 struct MemoryFacts {

@@ -136,10 +136,8 @@ constexpr std::int64_t kFirstBatches = 4;  // that memory is planned by
 std::int64_t recorded_chunk_size(const TrainOptions& options, const RunCheckpoints& checkpoints) {
   const auto checkpoint = options.resume ? checkpoints.newest() : std::nullopt;
   if (!checkpoint) return 0;
-  for (const auto& [name, value] : checkpoint->facts()) {
-    if (name == "--chunksize") return std::strtoll(value.c_str(), nullptr, 10);
-  }
-  return 0;
+  const std::string* size = find_fact(checkpoint->facts(), "--chunksize");
+  return size ? std::strtoll(size->c_str(), nullptr, 10) : 0;
 }
 
 std::vector<TrainingBatch> first_batches(const TrainingSet& data, BatchOrder& order) {
@@ -317,7 +315,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const TrainedParameters which = trained_parameters(freezing);
   const DType stored = matrix_type(checkpoint, settings.config);
   options.compute = agree_on_compute_type(choose_compute_type(options.compute, *backend, stored), *backend, ranks);
-  require_weights_memory(checkpoint, settings.config, which, options.compute, ranks);
+  require_weights_memory(*backend, checkpoint, settings.config, which, options.compute, ranks);
   Bloom model(*backend, checkpoint, settings.config, which, options.compute);
 
   const TextPreparation preparation(Tokenizer::load(settings.tokenizer_file()), settings, {});
@@ -332,7 +330,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
 
   const std::vector<TrainingBatch> batches = first_batches(data, order);
-  settle_memory(options, model, {plan_weights(settings.config, stored, which, options.compute), batches},
+  settle_memory(options, model, {plan_weights(*backend, settings.config, stored, which, options.compute), batches},
                 recorded_chunk_size(options, checkpoints), ranks);
 
   RunFacts facts = option_facts(options);

@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "devices.h"
 #include "matrices.h"
+#include "tensor/quantize.h"
 
 namespace sgpt::testing {
 namespace {
@@ -124,6 +125,42 @@ TEST_P(Packing, SmallWeightsArePacked) {
   };
   EXPECT_FALSE(pack_lasting(small)->reads_source());
   EXPECT_TRUE(pack_lasting(large)->reads_source());
+}
+
+/// Whether what a weight will take is what it then takes, but for padding.
+void expect_planned(Backend& backend, const WeightToPack& planned) {
+  SCOPED_TRACE(::testing::Message() << backend.name() << ": " << planned.out << " x " << planned.in << " of "
+                                    << name_of(planned.stored) << " for " << name_of(planned.type)
+                                    << (planned.trained ? ", trained" : ""));
+  const std::vector<float> zeros(static_cast<std::size_t>(planned.out * planned.in));  // so many bytes, of any type
+  const ConstMatrix matrix(zeros.data(), planned.out, planned.in, planned.stored);
+  const Owned scales(planned.out, quantization_blocks(planned.in));
+  const auto packed = planned.trained ? backend.pack_trained(matrix, planned.use, planned.type)
+                                      : backend.pack(matrix, planned.use, planned.type,
+                                                     planned.stored == DType::i8 ? ConstMatrix(scales) : ConstMatrix(),
+                                                     WeightSource::lasting);
+  const PackedMemory plan = backend.plan_pack(planned);
+  EXPECT_EQ(plan.reads_source, packed->reads_source());
+  const auto taken = static_cast<double>(packed->bytes());
+  EXPECT_NEAR(static_cast<double>(plan.bytes), taken, 0.03 * taken);
+}
+
+TEST_P(Packing, WhatAWeightTakesIsKnownBefore) {
+  const std::unique_ptr<Backend> backends[] = {GetParam().make(true), GetParam().make(false),
+                                               make_cpu_backend(GetParam().products), make_reference_backend()};
+  for (const auto& backend : backends) {
+    for (const ComputeType type : {ComputeType::f32, ComputeType::bf16, ComputeType::int8}) {
+      if (!backend->computes(type)) continue;
+      for (const WeightUse use : {WeightUse::forward, WeightUse::forward_and_backward}) {
+        for (const auto& [out, in] : {std::pair{512, 1536}, std::pair{1024, 1024}}) {
+          for (const DType stored : {DType::f32, DType::f16, DType::i8}) {
+            expect_planned(*backend, {out, in, stored, use, type});
+          }
+          if (type != ComputeType::int8) expect_planned(*backend, {out, in, DType::f32, use, type, true});
+        }
+      }
+    }
+  }
 }
 
 TEST_P(Packing, LastingWeightsComputeRowsAloneAndWithAnyThreads) {

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "backend/backend.h"
 #include "cli/program.h"
 #include "cli/small_training.h"
 
@@ -19,6 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+
+constexpr std::size_t kStepsOfTheSameValues = 2;  // the first one's learning rate is 0
 
 class RanksOfProgram : public ::testing::Test {
  protected:
@@ -46,25 +49,45 @@ class RanksOfProgram : public ::testing::Test {
     return steps;
   }
 
+  /// Trains with so many ranks, and by one process with their batches together. `tolerance`: once values have changed,
+  /// by gradients that were summed in another order.
+  void expect_as_one(int ranks, std::vector<std::string> more, double tolerance) const {
+    std::string name = "of" + std::to_string(ranks);
+    for (const std::string& word : more) name += word;
+    more.insert(more.end(), {"--epochs", "3"});
+    const Outcome outcome = run_command(under_mpirun(ranks, command(name, 4, more)));
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    ASSERT_EQ(sgpt(command("one-" + name, 4 * ranks, more)).status, 0);
+    const auto found = log_of(name);
+    const auto expected = log_of("one-" + name);
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t step = 0; step < found.size(); ++step) {
+      const double near = step < kStepsOfTheSameValues ? 1e-5 : tolerance;
+      EXPECT_NEAR(found[step]["loss"].get<double>(), expected[step]["loss"].get<double>(), near);
+      EXPECT_NEAR(found[step]["gradient_norm"].get<double>() / expected[step]["gradient_norm"].get<double>(), 1,
+                  10 * near);
+      EXPECT_EQ(found[step]["tokens"], expected[step]["tokens"]);
+    }
+    EXPECT_TRUE(fs::exists(home_ / name / "model.safetensors"));
+  }
+
   SmallTraining home_;
 };
 
 TEST_F(RanksOfProgram, TwoAndThreeTrainAsOneWithTheirBatchesTogether) {
-  for (const int ranks : {2, 3}) {  // 30 examples: the last step is ragged, and one rank of three has none in it
-    const std::string several = "of" + std::to_string(ranks);
-    const std::string one = "one" + several;
-    const Outcome outcome = run_command(under_mpirun(ranks, command(several, 4, {"--epochs", "3"})));
-    ASSERT_EQ(outcome.status, 0) << outcome.err;
-    ASSERT_EQ(sgpt(command(one, 4 * ranks, {"--epochs", "3"})).status, 0);
-    const auto found = log_of(several);
-    const auto expected = log_of(one);
-    ASSERT_EQ(found.size(), expected.size());
-    for (std::size_t step = 0; step < found.size(); ++step) {
-      EXPECT_NEAR(found[step]["loss"].get<double>(), expected[step]["loss"].get<double>(), 1e-4);
-      EXPECT_NEAR(found[step]["gradient_norm"].get<double>() / expected[step]["gradient_norm"].get<double>(), 1, 1e-3);
-      EXPECT_EQ(found[step]["tokens"], expected[step]["tokens"]);
-    }
-    EXPECT_TRUE(fs::exists(home_ / several / "model.safetensors"));
+  // 30 examples: the last step is ragged, and one rank of three has none in it.
+  for (const int ranks : {2, 3}) expect_as_one(ranks, {}, 1e-4);
+}
+
+TEST_F(RanksOfProgram, AlsoInBf16AndInTheTypeThatTheyChoose) {
+  ASSERT_EQ(sgpt({"convert", (home_ / "model").string(), (home_ / "halves").string(), "--dtype", "bf16"}).status, 0);
+  fs::rename(home_ / "model", home_ / "floats");
+  fs::rename(home_ / "halves", home_ / "model");  // of 16 bits: auto may choose either type
+  const bool has_bf16 = make_backend("cpu")->computes(ComputeType::bf16);
+  for (const char* type : {"bf16", "auto"}) {
+    if (type == std::string("bf16") && !has_bf16) continue;
+    SCOPED_TRACE(type);
+    expect_as_one(2, {"--dtype", type}, 1e-3);
   }
 }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
@@ -82,6 +84,34 @@ TEST_F(ResumedProgram, ASignalFinishesTheStepSavesAndEndsWithItsStatus) {
     EXPECT_TRUE(fs::exists(home_ / (target + ".checkpoints") / ("step-" + std::to_string(steps))));
     ASSERT_EQ(sgpt(command(target, {"--resume"})).status, 0);
     EXPECT_EQ(home_.weights(target), home_.weights("whole"));
+  }
+}
+
+TEST_F(ResumedProgram, ASignalWhileTheClientOfWandbStartsEndsItWithASentence) {
+  fs::create_directory(home_ / "bin");
+  // In place of Python: a client that never gets ready, before or after it was imported.
+  std::ofstream(home_ / "bin" / "python3") << R"(#!/bin/sh
+if [ "$IMPORTS" = yes ]; then echo '{"imported": "1"}' >&0; read -r line; fi
+echo > "$WAITS"
+exec sleep 1000
+)";
+  fs::permissions(home_ / "bin" / "python3", fs::perms::owner_all);
+  for (const std::string imports : {"no", "yes"}) {
+    const std::string target = "imports-" + imports;
+    const fs::path waits = home_ / (target + ".waits");
+    std::vector<std::string> words{"env", "IMPORTS=" + imports, "WAITS=" + waits.string(),
+                                   "PATH=" + (home_ / "bin").string() + ":" + std::getenv("PATH")};
+    for (const std::string& word : sgpt_command(command(target, {"--wandb"}))) words.push_back(word);
+    RunningCommand run(words);
+    for (int i = 0; i < 3000 && !fs::exists(waits); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_TRUE(fs::exists(waits));
+    run.send(SIGINT);
+    const Outcome outcome = run.wait();
+    EXPECT_EQ(outcome.status, 128 + SIGINT);
+    EXPECT_THAT(outcome.err, HasSubstr(imports == "no" ? "stopped by a signal before the run began; the same"
+                                                       : "stopped by a signal after 0 steps; there was nothing to"));
+    EXPECT_FALSE(fs::exists(home_ / target));
+    EXPECT_FALSE(fs::exists(home_ / (target + ".checkpoints")));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <stdexcept>
 
+#include <xxhash.h>
 #include <nlohmann/json.hpp>
 
 #include "sgpt/error.h"
@@ -15,6 +16,7 @@
 #include "temp_folder.h"
 #include "tiny_model.h"
 #include "train/run_checkpoints.h"
+#include "train/run_facts.h"
 
 namespace sgpt {
 namespace {
@@ -102,6 +104,16 @@ class ResumeTest : public ::testing::Test {
     options_.resume = false;
     fs::remove_all(options_.output);
     fs::remove_all(checkpoints());
+  }
+
+  /// Takes a fact out of a checkpoint's record, as if it had been written by a program that did not know it.
+  void forget(const fs::path& folder, const std::string& fact) {
+    auto state = nlohmann::ordered_json::parse(content(folder / "state.json"));
+    ASSERT_EQ(state["run"].erase(fact), 1u);
+    state.erase("checksum");
+    const std::string text = state.dump();
+    state["checksum"] = fingerprint_text(XXH3_64bits(text.data(), text.size()));
+    std::ofstream(folder / "state.json") << state.dump();
   }
 
   std::string message_of_resume() {
@@ -264,6 +276,20 @@ TEST_F(ResumeTest, AnotherRunsCheckpointIsRefusedByWhatDiffers) {
   write_data("something else");
   EXPECT_THAT(message_of_resume(), HasSubstr("the training data's checksum"));
   EXPECT_FALSE(fs::exists(options_.output));
+}
+
+TEST_F(ResumeTest, ACheckpointThatNamesNoTypeIsOfARunInF32) {
+  const std::string expected = unbroken();
+  run_until_killed(5);
+  forget(checkpoint(3), "--dtype");
+  EXPECT_EQ(resume().resumed_at, 3);
+  EXPECT_EQ(content(options_.output / "model.safetensors"), expected);
+}
+
+TEST_F(ResumeTest, ACheckpointThatLacksAnotherFactIsRefused) {
+  run_until_killed(5);
+  forget(checkpoint(3), "--scale");
+  EXPECT_THAT(message_of_resume(), HasSubstr("--scale is unknown in the checkpoint, but 20 now"));
 }
 
 TEST_F(ResumeTest, OptionsThatChangeNoBitMayChange) {

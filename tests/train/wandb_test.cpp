@@ -211,6 +211,25 @@ TEST_F(WandbTest, ARefusalSaysWhatToDo) {
   EXPECT_THAT(refusal(silent), HasSubstr("silent"));
 }
 
+TEST_F(WandbTest, AStartThatIsNoLongerWantedIsNotWaitedFor) {
+  for (const char* before : {"", R"(echo '{"imported": "1"}' >&0; read -r line; )"}) {
+    WandbOptions options = helper(std::string(before) + "sleep 1000 & wait");
+    options.stop = [] { return true; };
+    if (*before) options.stop = [asked = 0]() mutable { return ++asked > 3; };
+    const auto begin = std::chrono::steady_clock::now();
+    ::testing::internal::CaptureStderr();
+    {
+      Wandb wandb(options);
+      wandb.on_start(info());
+      wandb.on_step({.step = 0});
+      wandb.on_end({.finished = false});
+    }
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+    EXPECT_FALSE(fs::exists(temp_ / "run/wandb.json"));
+  }
+}
+
 TEST_F(WandbTest, AHelperThatDiesOrHangsHoldsNothing) {
   const std::string start = R"(echo '{"imported": "1"}' >&0; read -r line; echo '{"ready": {"id": "x"}}' >&0; )";
   for (const char* then : {"exit 1", "sleep 1000 & wait", R"(echo '{"error": "no room"}' >&0)"}) {

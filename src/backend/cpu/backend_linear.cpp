@@ -11,8 +11,24 @@ namespace {
 // Below this, bf16 is not worth its rounding, and noise could decide.
 constexpr double kClearGain = 1.3;
 
+// What oneDNN compiles for its products, about.
+constexpr std::uint64_t kGeneratedCode = std::uint64_t{14} << 20;
+
 StridedMatrix strided(ConstMatrix m) { return {m.data, m.rows, m.cols, m.cols, 1, m.type}; }
 StridedMatrix strided(ConstMatrix m, bool transpose) { return transpose ? strided(m).transposed() : strided(m); }
+
+/// What dy W is computed in.
+ComputeType backward_type(ComputeType type) { return type == ComputeType::int8 ? ComputeType::f32 : type; }
+
+/// Of one direction, without padding.
+std::uint64_t packed_bytes(std::int64_t size, ComputeType type) {
+  const auto elements = static_cast<std::uint64_t>(size);
+  switch (type) {
+    case ComputeType::int8: return elements + 2 * sizeof(float) * elements / kQuantizationBlock;  // scales and sums
+    case ComputeType::bf16: return elements * size_of(DType::bf16);
+    default: return elements * sizeof(float);
+  }
+}
 
 /// The right sides that a weight W is: Wᵀ [in,out] for x Wᵀ, and W [out,in] for dy W.
 class CpuWeight : public PackedWeight {
@@ -40,9 +56,8 @@ class ResidentWeight final : public CpuWeight {
         weight_(weight),
         forward_(own ? products.own_kernel(type) : products.kernel(in(), out(), type), in(), out()) {
     if (use == WeightUse::forward_and_backward) {
-      const ComputeType backward_type = type == ComputeType::int8 ? ComputeType::f32 : type;
       backward_ = std::make_unique<PackedMatrix>(
-          own ? products.own_kernel(type) : products.kernel(out(), in(), backward_type), out(), in());
+          own ? products.own_kernel(type) : products.kernel(out(), in(), backward_type(type)), out(), in());
     }
   }
   const RightSide& forward() const override { return forward_; }
@@ -130,12 +145,29 @@ std::unique_ptr<PackedWeight> CpuBackend::pack_trained(ConstMatrix values, Weigh
   return packed(strided(values), use, type, true);
 }
 
+bool CpuBackend::streams(std::int64_t size, WeightUse use, ComputeType type) const {
+  switch (type) {
+    case ComputeType::int8: return false;
+    // For inference alone bf16 is packed once: a single query waits for the packing of what is streamed.
+    case ComputeType::bf16: return use == WeightUse::forward_and_backward;
+    default: return size >= least_streamed_;
+  }
+}
+
+PackedMemory CpuBackend::plan_pack(const WeightToPack& weight) const {
+  const std::int64_t size = weight.out * weight.in;
+  const bool lasting = weight.stored != DType::i8;  // integers become floats that pass
+  if (lasting && streams(size, weight.use, weight.type)) {
+    return {.reads_source = true, .code = weight.trained ? kGeneratedCode : 0};  // for the gradients
+  }
+  PackedMemory memory{.bytes = packed_bytes(size, weight.type), .code = kGeneratedCode};
+  if (weight.use == WeightUse::forward_and_backward) memory.bytes += packed_bytes(size, backward_type(weight.type));
+  return memory;
+}
+
 std::unique_ptr<PackedWeight> CpuBackend::packed(const StridedMatrix& weight, WeightUse use, ComputeType type,
                                                  bool lasting) {
-  const bool large = weight.rows * weight.cols >= least_streamed_;
-  // For inference alone bf16 is packed once: a single query waits for the packing of what is streamed.
-  const bool streamed = type == ComputeType::bf16 ? use == WeightUse::forward_and_backward : large;
-  if (lasting && type != ComputeType::int8 && streamed) {
+  if (lasting && streams(weight.rows * weight.cols, use, type)) {
     return std::make_unique<StreamedWeight>(products_.own_kernel(type), weight, type);
   }
   // Small f32 weights are kept packed for our own kernel, too: as fast as oneDNN's for many rows (190 billion

@@ -28,6 +28,7 @@ class CpuBackend final : public Backend {
   std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
                                      WeightSource source) override;
   std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override;
+  PackedMemory plan_pack(const WeightToPack& weight) const override;
   void repack(PackedWeight& weight) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
@@ -62,6 +63,8 @@ class CpuBackend final : public Backend {
   void adamw(const AdamW& options, ConstMatrix gradient, Matrix parameter, Matrix m, Matrix v) override;
 
  private:
+  /// Whether a lasting matrix of so many elements is read where it lies.
+  bool streams(std::int64_t size, WeightUse use, ComputeType type) const;
   /// `lasting`: the matrix may be read where it lies.
   std::unique_ptr<PackedWeight> packed(const StridedMatrix& weight, WeightUse use, ComputeType type, bool lasting);
 

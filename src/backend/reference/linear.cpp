@@ -58,6 +58,10 @@ std::unique_ptr<PackedWeight> ReferenceBackend::pack_trained(ConstMatrix values,
   return std::make_unique<PlainWeight>(values, ConstMatrix());
 }
 
+PackedMemory ReferenceBackend::plan_pack(const WeightToPack& weight) const {
+  return {.bytes = static_cast<std::uint64_t>(weight.out * weight.in) * sizeof(float)};
+}
+
 void ReferenceBackend::repack(PackedWeight& weight) { dynamic_cast<PlainWeight&>(weight).fill(); }
 
 void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,

@@ -27,6 +27,7 @@ class ReferenceBackend final : public Backend {
   std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
                                      WeightSource source) override;
   std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override;
+  PackedMemory plan_pack(const WeightToPack& weight) const override;
   void repack(PackedWeight& weight) override;
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;

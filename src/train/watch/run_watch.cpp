@@ -29,7 +29,9 @@ std::vector<NamedHistogram> measure_model(const Bloom& model, WatchLog what) {
 RunWatch::RunWatch(const TrainOptions& options, bool first_rank) : options_(options) {
   if (!first_rank) return;
   // The one that may refuse the run is asked first: a refusal leaves nothing behind.
-  if (options.wandb) observers_.push_back(std::make_unique<Wandb>(WandbOptions{.run_folder = options.run_folder}));
+  if (options.wandb) {
+    observers_.push_back(std::make_unique<Wandb>(WandbOptions{.run_folder = options.run_folder, .stop = options.stop}));
+  }
   if (options.run_folder.empty()) return;
   observers_.push_back(std::make_unique<RunHistory>(options.run_folder));
   observers_.push_back(std::make_unique<TensorBoard>(options.run_folder));

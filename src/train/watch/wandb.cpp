@@ -1,5 +1,6 @@
 #include "train/watch/wandb.h"
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 #include <utility>
@@ -21,6 +22,7 @@ namespace {
 using Clock = HelperProcess::Clock;
 using Json = nlohmann::ordered_json;
 
+constexpr std::chrono::milliseconds kBetweenLooks{100};  // at whether the start is still wanted
 constexpr int kInterrupted = 255;  // the exit status that the client itself gives to a run that was interrupted
 
 std::string dump(const Json& json) {
@@ -110,23 +112,39 @@ Wandb::~Wandb() {
 }
 
 void Wandb::on_start(const RunInfo& info) {
+  if (!helper_) return;
   const auto id = info.first_step > 0 ? kept_id(options_.run_folder) : std::nullopt;
   Json init;
   init["name"] = without_slash(info.options.output).filename().string();
   init["id"] = id ? Json(*id) : Json();
   init["config"] = config_of(info);
   helper_->send(dump({{"init", std::move(init)}}));
-  const Json run = Json::parse(answer_to(
+  const auto run = answer_to(
       {.key = "ready",
        .failure = "the client cannot begin a run",
-       .advice = "log in (wandb login), or record without a network (WANDB_MODE=offline), or leave --wandb out"}));
+       .advice = "log in (wandb login), or record without a network (WANDB_MODE=offline), or leave --wandb out"});
+  if (!run) return;
   started_ = true;
-  if (!options_.run_folder.empty() && info.total_steps > 0) keep_id(options_.run_folder, run);
+  if (!options_.run_folder.empty() && info.total_steps > 0) keep_id(options_.run_folder, Json::parse(*run));
 }
 
-/// What the helper says under the key; throws UserError when it says something else, or nothing.
-std::string Wandb::answer_to(const Question& question) {
-  const auto line = helper_->receive(Clock::now() + options_.start_patience);
+/// The helper's next line. Nothing when none comes in time, or when it is no longer wanted: the helper is ended then.
+std::optional<std::string> Wandb::first_words(Clock::time_point deadline) {
+  for (;;) {
+    if (options_.stop && options_.stop()) {
+      helper_.reset();
+      return std::nullopt;
+    }
+    auto line = helper_->receive(std::min(deadline, Clock::now() + kBetweenLooks));
+    if (line || helper_->gone() || Clock::now() >= deadline) return line;
+  }
+}
+
+/// What the helper says under the key; nothing when it is no longer wanted. Throws UserError when it says something
+/// else, or nothing.
+std::optional<std::string> Wandb::answer_to(const Question& question) {
+  const auto line = first_words(Clock::now() + options_.start_patience);
+  if (!helper_) return std::nullopt;
   const Json json = line ? Json::parse(*line, nullptr, false) : Json();
   if (json.is_object() && json.contains(question.key)) return dump(json[question.key]);
   const std::string reason =

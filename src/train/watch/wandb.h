@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +23,8 @@ std::string_view wandb_helper();
 struct WandbOptions {
   std::vector<std::string> command = {"python3", "-c", std::string(wandb_helper())};
   std::filesystem::path run_folder;  ///< keeps the run's id, for a resumed run to continue it; empty: nowhere
+  /// Asked while the start is waited for: when it says true, the helper is ended and nothing will be recorded.
+  std::function<bool()> stop = {};
   std::chrono::milliseconds start_patience = std::chrono::minutes(3);   ///< for the import, and for the client's start
   std::chrono::milliseconds finish_patience = std::chrono::minutes(2);  ///< until all is sent, when the run is over
 };
@@ -47,13 +51,14 @@ class Wandb : public TrainObserver {
     std::string_view advice;
   };
 
-  std::string answer_to(const Question& question);
+  std::optional<std::string> first_words(HelperProcess::Clock::time_point deadline);
+  std::optional<std::string> answer_to(const Question& question);
   void tell(const std::string& line);
   void lose(const std::string& last_words);
   void finish();
 
   WandbOptions options_;
-  std::unique_ptr<HelperProcess> helper_;  // null when it did not start
+  std::unique_ptr<HelperProcess> helper_;  // null when it did not start, or was not waited for
   bool started_ = false;
   bool lost_ = false;          // it has failed, which was said
   int exit_status_ = 1;        // of the run, for the client
