@@ -80,15 +80,19 @@ class Int8Tiles final : public TileKernel {
   void add_fine_values(const LeftRows& left, std::int64_t rows, const Int8Columns& columns, float* tile,
                        Workspace& workspace) const {
     const auto row_bytes = columns.inner * static_cast<std::int64_t>(left_value_bytes());
-    RowRange ranges[kFineRows];
-    for (std::int64_t first = 0, count = 0; first < rows; first += std::max<std::int64_t>(count, 1)) {
-      const std::int64_t most = std::min(kFineRows, rows - first);
-      for (count = 0; count < most && left.ranges[first + count].fine_step != 0; ++count) {
-        ranges[count] = {.step = left.ranges[first + count].fine_step};
-      }
-      if (count == 0) continue;
-      const auto* values = static_cast<const std::byte*>(left.fine) + first * row_bytes;
-      product_->multiply({values, ranges, count}, columns, true, tile + first * tile_stride(columns.cols), workspace);
+    const auto has_some = [](const RowRange& range) { return range.fine_step != 0; };
+    const RowRange* const end = left.ranges + rows;
+    RowRange steps[kFineRows];
+    for (const RowRange* run = left.ranges;;) {
+      run = std::find_if(run, end, has_some);
+      if (run == end) return;
+      const RowRange* const run_end = std::find_if_not(run, std::min(end, run + kFineRows), has_some);
+      std::transform(run, run_end, steps, [](const RowRange& range) { return RowRange{.step = range.fine_step}; });
+      const std::int64_t row = run - left.ranges;
+      const auto* values = static_cast<const std::byte*>(left.fine) + row * row_bytes;
+      product_->multiply({values, steps, run_end - run}, columns, true, tile + row * tile_stride(columns.cols),
+                         workspace);
+      run = run_end;
     }
   }
 
