@@ -67,6 +67,8 @@ BENCHMARK_CAPTURE(linear, bf16_streamed, CpuProducts::best, Epilogue::none, Comp
                   WeightSource::lasting, WeightUse::forward_and_backward)
     ->Apply(shapes);
 BENCHMARK_CAPTURE(linear, int8, CpuProducts::best, Epilogue::none, ComputeType::int8)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, int8_gelu, CpuProducts::best, Epilogue::gelu, ComputeType::int8)->Apply(shapes);
+BENCHMARK_CAPTURE(linear, int8_add, CpuProducts::best, Epilogue::add, ComputeType::int8)->Apply(shapes);
 BENCHMARK_CAPTURE(linear, own_products, CpuProducts::simd, Epilogue::none)->Apply(shapes);
 
 void linear_backward_weight(::benchmark::State& state) {

@@ -194,20 +194,5 @@ TEST_P(Int8, OutliersCostNoPrecision) {
 INSTANTIATE_TEST_SUITE_P(Devices, Int8, ::testing::ValuesIn(devices()),
                          [](const auto& test) { return test.param.name; });
 
-TEST(Int8Kernels, GiveTheSameBits) {
-  Random random(37);
-  for (const auto& [in, out] : shapes()) {
-    const Owned x = random.matrix(50, in), w = random.matrix(out, in);
-    std::vector<Owned> results;
-    for (const CpuProducts products : {CpuProducts::best, CpuProducts::simd}) {
-      const auto backend = make_cpu_backend(products);
-      const auto weight = backend->pack(w, WeightUse::forward, ComputeType::int8);
-      results.emplace_back(50, out);
-      backend->linear(x, *weight, {}, results.back(), Epilogue::none);
-    }
-    EXPECT_TRUE(same_bits(results[0], results[1])) << in << " to " << out;
-  }
-}
-
 }  // namespace
 }  // namespace sgpt::testing

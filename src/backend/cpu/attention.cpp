@@ -39,7 +39,7 @@ HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::i
   const float top = hn::GetLane(hn::MaxOfLanes(f, highest));
   Floats sum = hn::Zero(f);
   for (std::int64_t j = 0; j < keys; j += lanes()) {
-    const Floats p = first_lanes(hn::Exp(f, hn::Sub(hn::LoadU(f, row + j), broadcast(top))), keys - j);
+    const Floats p = first_lanes(exp_of(hn::Sub(hn::LoadU(f, row + j), broadcast(top))), keys - j);
     sum = hn::Add(sum, p);
     hn::StoreU(p, f, row + j);
   }

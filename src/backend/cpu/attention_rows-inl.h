@@ -6,8 +6,7 @@
 #define SGPT_CPU_ATTENTION_ROWS_INL_H
 #endif
 
-#include <hwy/contrib/math/math-inl.h>
-
+#include "backend/cpu/exp-inl.h"
 #include "backend/cpu/micro_kernel-inl.h"
 #include "backend/cpu/vector_ops.h"
 

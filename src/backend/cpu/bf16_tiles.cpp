@@ -1,38 +1,22 @@
 // Tiles in bf16 by our own micro-kernel, for x86 processors with AVX-512's dot product of bf16 pairs: both sides are
 // rounded to bf16, sums are f32. Packing is quick enough to be done for every product, out of a matrix of any type and
-// in either direction, so that a weight stays where it lies. (Intrinsics, because Debian 12's Highway does not know the
-// instruction; the functions that use it are compiled for it one by one, and called after asking the processor.)
+// in either direction, so that a weight stays where it lies.
 #include "backend/cpu/tile_kernel.h"
 
 #if defined(__x86_64__)
 
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC's own header begins some intrinsics with a vector that is undefined on purpose (its bug 105593).
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-
-#include <algorithm>
-
+#include "backend/cpu/avx512.h"
 #include "backend/cpu/vector_ops.h"
 #include "tensor/dtype.h"
 
 namespace sgpt::cpu {
 namespace {
 
-// A panel: [inner / 2][kPanelCols] pairs of bf16, neighbours in k, 32 bits each. Accumulators for six rows of four
-// vectors fill most of 32 registers.
-constexpr std::int64_t kLanes = 16;
-constexpr std::int64_t kPanelVectors = 4;
-constexpr std::int64_t kPanelCols = kPanelVectors * kLanes;
-constexpr std::int64_t kKernelRows = 6;
 // So many k at a time that a panel's piece stays in the first cache while the rows pass by; even, so that pairs are
 // whole.
 constexpr std::int64_t kInnerBlock = 128;
 
-using Floats = __m512;
-using Pairs = __m512i;  // 16 columns, or 32 values of k
+using Pairs = Words;  // of bf16
 
 /// An element of a matrix of halves.
 struct F16 {
@@ -42,7 +26,6 @@ struct Bf16 {
   std::uint16_t bits;
 };
 
-std::int64_t vectors_of(std::int64_t cols) { return (cols + kLanes - 1) / kLanes; }
 std::int64_t panel_cols(std::int64_t cols) { return vectors_of(cols) * kLanes; }
 
 std::uint32_t first_lanes(std::int64_t count) {
@@ -76,32 +59,6 @@ template <>
 }
 
 // --- packing --------------------------------------------------------------------------------------------------------
-
-/// rows[i][j] becomes rows[j][i].
-[[gnu::target("avx512bf16,avx512vl")]] inline void transpose(Pairs (&rows)[kLanes]) {
-  Pairs t[kLanes];
-  for (int i = 0; i < 16; i += 2) {  // 2 × 2 lanes
-    t[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {  // 4 × 4
-    rows[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    rows[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    rows[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    rows[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (int half = 0; half < 16; half += 8) {  // 8 × 8, of quarters of a vector
-    for (int i = half; i < half + 4; ++i) {
-      t[i] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0x88);
-      t[i + 4] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0xdd);
-    }
-  }
-  for (int i = 0; i < 8; ++i) {
-    const int from = i;
-    rows[i] = _mm512_shuffle_i32x4(t[from], t[from + 8], 0x88);
-    rows[i + 8] = _mm512_shuffle_i32x4(t[from], t[from + 8], 0xdd);
-  }
-}
 
 /// One panel out of columns that are dense in k: column j begins at from[j * stride].
 template <class T>

@@ -66,7 +66,6 @@ HWY_INLINE void quantize(const float* row, std::int64_t count, std::int64_t inne
                          RowRange& range) {
   range = range_of(row, count);
   const Floats inverse = broadcast(range.step > 0 ? 1.0f / range.step : 0.0f), lowest = broadcast(range.lowest);
-  if (range.fine_step == 0) std::fill_n(fine, inner, T{0});
   for (std::int64_t i = 0; i < inner; i += lanes()) {
     const std::int64_t left = HWY_MAX(count - i, 0);
     const Floats steps = hn::Min(hn::Mul(hn::Sub(load(row + i, left), lowest), inverse), broadcast(255.0f));
@@ -98,6 +97,35 @@ void convert_integers(const std::int8_t* integers, std::int64_t n, float* floats
   for (; i < n; ++i) floats[i] = static_cast<float>(integers[i]);
 }
 
+constexpr float kLargestWeight = 127;
+
+/// As quantize_rows does it; a block of zeros, or of numbers too small for a scale, has the scale 0.
+float quantize_block(const float* weights, std::int64_t count, std::int8_t* values) {
+  const hn::Rebind<std::int8_t, Ints> i8;
+  Floats magnitudes = hn::Zero(F());
+  for (std::int64_t i = 0; i < count; i += lanes()) {
+    magnitudes = hn::Max(magnitudes, hn::Abs(load(weights + i, count - i)));
+  }
+  const float scale = hn::GetLane(hn::MaxOfLanes(F(), magnitudes)) / kLargestWeight;
+  if (scale == 0) {
+    std::fill_n(values, count, std::int8_t{0});
+    return 0;
+  }
+  for (std::int64_t i = 0; i < count; i += lanes()) {
+    const Floats steps = hn::Div(load(weights + i, count - i), broadcast(scale));
+    const Floats limited = hn::Min(hn::Max(steps, broadcast(-kLargestWeight)), broadcast(kLargestWeight));
+    const auto integers = hn::DemoteTo(i8, hn::NearestInt(limited));
+    if (count - i >= lanes()) {
+      hn::StoreU(integers, i8, values + i);
+    } else {
+      HWY_ALIGN std::int8_t tail[hn::MaxLanes(i8)];
+      hn::StoreU(integers, i8, tail);
+      std::copy_n(tail, count - i, values + i);
+    }
+  }
+  return scale;
+}
+
 // (lowest + step·q) · (scale·w) summed over q and w: step·scale·Σqw + lowest·scale·Σw.
 void add_quantized_tile(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate,
                         float* tile) {
@@ -115,20 +143,6 @@ void add_quantized_tile(const QuantizedProduct& product, std::int64_t rows, std:
   }
 }
 
-// A row without fine values has a fine step and exact sums of zero, and stays as it is to the bit.
-void add_fine_tile(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, float* tile) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* exact = product.exact + r * product.stride;
-    float* to = tile + r * product.stride;
-    const Floats step = broadcast(product.ranges[r].fine_step);
-    for (std::int64_t j = 0; j < cols; j += lanes()) {
-      const std::int64_t left = cols - j;
-      const Floats scale = hn::Mul(step, load(product.scales + j, left));
-      store(hn::MulAdd(load(exact + j, left), scale, load(to + j, left)), to + j, left);
-    }
-  }
-}
-
 }  // namespace sgpt::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -139,8 +153,8 @@ HWY_EXPORT(round_to_bf16_n);
 HWY_EXPORT(quantize_to_bytes);
 HWY_EXPORT(quantize_to_floats);
 HWY_EXPORT(convert_integers);
+HWY_EXPORT(quantize_block);
 HWY_EXPORT(add_quantized_tile);
-HWY_EXPORT(add_fine_tile);
 
 void round_to_bf16(const float* row, std::int64_t count, std::int64_t inner, std::uint16_t* values) {
   HWY_DYNAMIC_DISPATCH(round_to_bf16_n)(row, count, inner, values);
@@ -156,13 +170,16 @@ void quantize_row(const float* row, std::int64_t count, std::int64_t inner, floa
 void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats) {
   HWY_DYNAMIC_DISPATCH(convert_integers)(integers, n, floats);
 }
+float quantize_weights(const void* weights, DType type, std::int64_t count, std::int8_t* values) {
+  if (type == DType::f32)
+    return HWY_DYNAMIC_DISPATCH(quantize_block)(static_cast<const float*>(weights), count, values);
+  float floats[kQuantizationBlock];
+  convert_to_floats(weights, type, count, floats);
+  return HWY_DYNAMIC_DISPATCH(quantize_block)(floats, count, values);
+}
 void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate,
                    float* tile) {
   HWY_DYNAMIC_DISPATCH(add_quantized_tile)(product, rows, cols, accumulate, tile);
-}
-
-void add_fine(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, float* tile) {
-  HWY_DYNAMIC_DISPATCH(add_fine_tile)(product, rows, cols, tile);
 }
 
 }  // namespace sgpt::cpu

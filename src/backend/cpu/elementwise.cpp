@@ -7,9 +7,7 @@
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise.cpp"
 #include <hwy/foreach_target.h>
 
-#include <hwy/contrib/math/math-inl.h>
-
-#include "backend/cpu/simd-inl.h"
+#include "backend/cpu/exp-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sgpt::cpu::HWY_NAMESPACE {
@@ -24,10 +22,9 @@ struct Gate {
 };
 
 HWY_INLINE Gate gate_of(Floats z) {
-  const Floats u2 =
-      hn::Mul(hn::Mul(z, broadcast(kTwoRootTwoOverPi)), hn::MulAdd(hn::Mul(z, z), broadcast(kCubic), broadcast(1.0f)));
-  // exp(88) is still finite, and 1 / (1 + exp(88)) is 0 to float.
-  const Floats e = hn::Exp(F(), hn::Min(hn::Neg(u2), broadcast(88.0f)));
+  // exp(−2u), as a power of two.
+  constexpr float kLinear = -kTwoRootTwoOverPi * kLog2OfE;
+  const Floats e = exp2_of(hn::Mul(z, hn::MulAdd(hn::Mul(z, z), broadcast(kLinear * kCubic), broadcast(kLinear))));
   const Floats open = hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), e));
   return {open, hn::Mul(e, open)};
 }

@@ -51,9 +51,8 @@ LeftSide::LeftSide(const StridedMatrix& left, const RightSide& right, std::int64
     ranges_ = static_cast<RowRange*>(workspace.bytes(kRangeSlot, count * sizeof(RowRange)));
   }
   parallel_ranges(rows_, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = 0; block < right.blocks(); ++block) {
-      converts ? convert(begin, end, block) : copy(begin, end, block);
-    }
+    if (converts) return convert(begin, end);
+    for (std::int64_t block = 0; block < right.blocks(); ++block) copy(begin, end, block);
   });
 }
 
@@ -86,14 +85,16 @@ void LeftSide::copy(std::int64_t begin, std::int64_t end, std::int64_t block) {
   copy_square_wise(left_.part(begin, rows, first, cols), out, inner);
 }
 
-void LeftSide::convert(std::int64_t begin, std::int64_t end, std::int64_t block) {
-  const std::int64_t first = right_.block_first(block), inner = right_.block_rows(block);
-  const std::int64_t count = std::min(inner, left_.cols - first);
+/// Row by row, in the order in which they lie in memory.
+void LeftSide::convert(std::int64_t begin, std::int64_t end) {
   for (std::int64_t row = begin; row < end; ++row) {
     const bool present = row < left_.rows;
-    const float* from = present ? left_.f32() + row * left_.row_stride + first : nullptr;
-    right_.kernel().convert_row(from, present ? count : 0, inner, place(row, block), place(row, block, true),
-                                ranges_[block * rows_ + row]);
+    for (std::int64_t block = 0; block < right_.blocks(); ++block) {
+      const std::int64_t first = right_.block_first(block), inner = right_.block_rows(block);
+      const float* from = present ? left_.f32() + row * left_.row_stride + first : nullptr;
+      right_.kernel().convert_row(from, present ? std::min(inner, left_.cols - first) : 0, inner, place(row, block),
+                                  place(row, block, true), ranges_[block * rows_ + row]);
+    }
   }
 }
 

@@ -19,7 +19,7 @@ class LeftSide {
  private:
   void copy_last_rows(std::int64_t first, Workspace& workspace);
   void copy(std::int64_t begin, std::int64_t end, std::int64_t block);
-  void convert(std::int64_t begin, std::int64_t end, std::int64_t block);
+  void convert(std::int64_t begin, std::int64_t end);
   /// Where a row of a block lies in the copy, or its fine values.
   std::byte* place(std::int64_t row, std::int64_t block, bool fine = false) const;
 

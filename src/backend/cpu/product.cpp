@@ -58,6 +58,7 @@ Products::Products(Kernel kernel, WorkspacePool& workspaces)
   onednn_ = make_onednn_tiles();
   onednn_bf16_ = make_onednn_bf16_tiles();
   onednn_int8_ = make_onednn_int8_tiles();
+  vnni_int8_ = make_vnni_int8_tiles();
 }
 
 bool Products::computes(ComputeType type) const { return type != ComputeType::bf16 || bf16_; }
@@ -68,6 +69,7 @@ const TileKernel& Products::kernel(std::int64_t inner, std::int64_t cols, Comput
     return kernel && kernel->supports(inner, std::min(cols, kChunkCols)) &&
            (cols % kChunkCols == 0 || kernel->supports(inner, cols % kChunkCols));
   };
+  if (type == ComputeType::int8 && vnni_int8_) return *vnni_int8_;
   if (type == ComputeType::int8) return serves(onednn_int8_) ? *onednn_int8_ : *simd_int8_;
   if (type == ComputeType::bf16) return serves(onednn_bf16_) ? *onednn_bf16_ : *bf16_;
   return serves(onednn_) ? *onednn_ : *simd_;

@@ -57,8 +57,9 @@ class Products {
  private:
   WorkspacePool& workspaces_;
   std::unique_ptr<TileKernel> simd_, simd_int8_;
-  std::unique_ptr<TileKernel> bf16_;                                // null where the processor lacks the instructions
-  std::unique_ptr<TileKernel> onednn_, onednn_bf16_, onednn_int8_;  // null for Kernel::simd
+  std::unique_ptr<TileKernel> bf16_;  // null where the processor lacks the instructions
+  // Null for Kernel::simd; and the last one, our own, where oneDNN's is faster or the processor lacks the instructions.
+  std::unique_ptr<TileKernel> onednn_, onednn_bf16_, onednn_int8_, vnni_int8_;
 };
 
 }  // namespace sgpt::cpu

@@ -52,7 +52,7 @@ inline constexpr std::int64_t kNarrowChunkCols = 64;
 struct RowRange {
   float step = 0;
   float lowest = 0;
-  float fine_step = 0;  // 0: all its fine values are 0
+  float fine_step = 0;  // 0: it has no fine values, whatever is in their place
 };
 
 /// Rows of the left side, dense, as a kernel multiplies them; `fine` and `ranges` only where they were converted.
@@ -88,7 +88,7 @@ class TileKernel {
   virtual std::size_t left_value_bytes() const { return sizeof(float); }
   /// Whether a converted row also has fine values.
   virtual bool has_fine_values() const { return false; }
-  /// One row of a block: values[inner] and fine[inner] from floats[count], zeros after them.
+  /// One row of a block: values[inner], and fine[inner] where it has any, from floats[count], zeros after them.
   virtual void convert_row(const float* /*row*/, std::int64_t /*count*/, std::int64_t /*inner*/, void* /*values*/,
                            void* /*fine*/, RowRange& /*range*/) const {}
 
@@ -105,9 +105,10 @@ std::unique_ptr<TileKernel> make_onednn_bf16_tiles();
 std::unique_ptr<TileKernel> make_bf16_tiles();
 /// The micro-kernel of this folder, for every processor.
 std::unique_ptr<TileKernel> make_simd_tiles();
-/// 8-bit integers with exact sums: by oneDNN, for processors with instructions for that, or by our own micro-kernel.
-/// Both give the same bits.
+/// 8-bit integers with exact sums, all with the same bits: by oneDNN, for processors with instructions for that; by our
+/// own for AVX-512's, null on processors without them; for every processor.
 std::unique_ptr<TileKernel> make_onednn_int8_tiles();
+std::unique_ptr<TileKernel> make_vnni_int8_tiles();
 std::unique_ptr<TileKernel> make_simd_int8_tiles();
 
 /// The slots of a Workspace that products use.

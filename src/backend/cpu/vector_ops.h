@@ -81,7 +81,7 @@ void combine(float a, const float* x, float b, const float* z, std::int64_t n, f
 void round_to_bf16(const float* row, std::int64_t count, std::int64_t inner, std::uint16_t* values);
 /// values[inner] = row[count] as integers from 0 to 255, so that row ≈ lowest + step · values; zeros after them. A step
 /// is 1/255 of the way from the row's lowest number to its highest. Where an outlier makes that way long beside the
-/// other numbers, fine[inner] are what values left, in steps of 1/255 of that; else they are zeros.
+/// other numbers, fine[inner] are what values left, in steps of 1/255 of that; else they stay as they are.
 void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values, std::uint8_t* fine,
                   RowRange& range);
 /// The same integers as floats.
@@ -89,6 +89,9 @@ void quantize_row(const float* row, std::int64_t count, std::int64_t inner, floa
                   RowRange& range);
 /// floats[n] = integers.
 void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats);
+/// values[count] = weights, of which there are at most kQuantizationBlock, as quantize_rows has them; returns the
+/// scale.
+float quantize_weights(const void* weights, DType type, std::int64_t count, std::int8_t* values);
 /// A product of quantized rows and columns in exact integers, and what they stand for.
 struct QuantizedProduct {
   const float* exact;      // [rows, cols]
@@ -99,8 +102,6 @@ struct QuantizedProduct {
 };
 /// tile[rows, cols] = the product of what they stand for, or += where `accumulate` says so.
 void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate, float* tile);
-/// tile += the product of what the rows' fine values stand for, of which `exact` is the product.
-void add_fine(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, float* tile);
 
 // --- adamw.cpp ------------------------------------------------------------------------------------------------------
 

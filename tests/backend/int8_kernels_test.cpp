@@ -1,0 +1,146 @@
+// Every kernel of int8 gives the same bits, so that what a model computes does not depend on the processor: oneDNN's,
+// our own for AVX-512's instructions, and the one for every processor.
+#include <limits>
+#include <vector>
+
+#include "backend/cpu/product.h"
+#include "base/threads.h"
+#include "devices.h"
+#include "matrices.h"
+
+namespace sgpt::testing {
+namespace {
+
+using cpu::PackedMatrix;
+using cpu::Products;
+using cpu::StridedMatrix;
+using cpu::TileKernel;
+
+struct NamedKernel {
+  std::string name;
+  std::unique_ptr<TileKernel> kernel;
+};
+
+/// Those that this processor has, for every shape that is asked for.
+std::vector<NamedKernel> fast_kernels() {
+  std::vector<NamedKernel> all;
+  if (auto onednn = cpu::make_onednn_int8_tiles(); onednn->supports(256, 256)) {
+    all.push_back({"oneDNN", std::move(onednn)});
+  }
+  if (auto own = cpu::make_vnni_int8_tiles()) all.push_back({"AVX-512", std::move(own)});
+  return all;
+}
+
+StridedMatrix strided(ConstMatrix m) { return {m.data, m.rows, m.cols, m.cols, 1, m.type}; }
+
+/// x · wᵀ by one kernel.
+class Product {
+ public:
+  Product(const TileKernel& kernel, ConstMatrix w) : right_(kernel, w.cols, w.rows) {
+    cpu::Workspace workspace;
+    for (std::int64_t i = 0; i < right_.chunks(); ++i) right_.fill(i, strided(w).transposed(), workspace);
+  }
+  Owned operator()(ConstMatrix x) {
+    Owned y(x.rows, right_.cols());
+    products_.multiply(strided(x), right_, [&](const cpu::Tile& tile) {
+      for (std::int64_t i = 0; i < tile.rows; ++i) {
+        for (std::int64_t j = 0; j < tile.cols; ++j) y.at(tile.row + i, tile.col + j) = tile.row_data(i)[j];
+      }
+    });
+    return y;
+  }
+
+ private:
+  cpu::WorkspacePool workspaces_;
+  Products products_{Products::Kernel::simd, workspaces_};
+  PackedMatrix right_;
+};
+
+/// Random numbers, of which some rows have an outlier in one block or in several, so that they have fine values there.
+Owned with_outliers(Random& random, std::int64_t rows, std::int64_t in) {
+  Owned x = random.matrix(rows, in);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (row % 3 == 0) x.at(row, random.below(static_cast<int>(in))) = 200;
+    if (row >= rows / 2) x.at(row, in / 2) = -300;  // of neighbours, as channels of BLOOM have them
+  }
+  return x;
+}
+
+class Int8Kernels : public ::testing::Test {
+ protected:
+  Random random_{37};
+  const std::unique_ptr<TileKernel> simd_ = cpu::make_simd_int8_tiles();
+  const std::vector<NamedKernel> fast_ = fast_kernels();
+};
+
+TEST_F(Int8Kernels, GiveTheSameBits) {
+  // Outputs that fill neither a vector of 16 nor a panel of 64; inputs that fill neither a word of 4 bytes nor a block.
+  for (const std::int64_t out : {1, 3, 16, 17, 40, 63, 64, 65, 130, 260, 1024}) {
+    for (const std::int64_t in : {1, 5, 64, 77, 255, 256, 257, 511, 1100}) {
+      const Owned x = with_outliers(random_, 53, in), w = random_.matrix(out, in);
+      Product simd(*simd_, w);
+      const Owned expected = simd(x);
+      for (const auto& [name, kernel] : fast_) {
+        if (!kernel->supports(in, std::min(out, cpu::kChunkCols))) continue;
+        Product product(*kernel, w);
+        EXPECT_TRUE(same_bits(product(x), expected)) << name << ", " << in << " to " << out;
+      }
+    }
+  }
+}
+
+/// Bytes that reach the largest sums; weights without any scale; rows of one number; numbers that are not finite.
+TEST_F(Int8Kernels, GiveTheSameBitsAtTheEdges) {
+  const std::int64_t in = 512, out = 70, rows = 13;
+  Owned x = random_.matrix(rows, in), w = random_.matrix(out, in);
+  for (std::int64_t k = 0; k < in; ++k) {
+    w.at(0, k) = 1, w.at(1, k) = -1, w.at(2, k) = 0, w.at(3, k) = 1e-44f;
+    x.at(0, k) = k == 9 ? 0.0f : 2.0f, x.at(1, k) = 0, x.at(2, k) = -3, x.at(3, k) = 1e-42f;
+  }
+  x.at(4, 300) = std::numeric_limits<float>::quiet_NaN();
+  x.at(5, 300) = std::numeric_limits<float>::infinity();
+  Product simd(*simd_, w);
+  const Owned expected = simd(x);
+  for (const auto& [name, kernel] : fast_) {
+    Product product(*kernel, w);
+    const Owned found = product(x);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      if (row == 4 || row == 5) {
+        for (std::int64_t j = 0; j < out; ++j) EXPECT_TRUE(std::isnan(found.at(row, j))) << name << ", row " << row;
+      } else {
+        EXPECT_TRUE(same_bits(found.slice(row, 1), expected.slice(row, 1))) << name << ", row " << row;
+      }
+    }
+  }
+}
+
+/// Whichever rows lie beside it with fine values or without, and whoever computes it.
+TEST_F(Int8Kernels, RowsAreIndependentWithAnyThreads) {
+  const std::int64_t in = 600, out = 150, rows = 140;
+  const Owned x = with_outliers(random_, rows, in), w = random_.matrix(out, in);
+  for (const auto& [name, kernel] : fast_) {
+    Product product(*kernel, w);
+    const Owned all = [&] {
+      const ThreadScope one(1);
+      return product(x);
+    }();
+    for (const int threads : {1, 2, 7}) {
+      const ThreadScope scope(threads);
+      for (const std::int64_t count : {1, 2, 5, 6, 7, 31, 70, 129, 140}) {
+        const std::int64_t first = random_.below(static_cast<int>(rows - count + 1));
+        EXPECT_TRUE(same_bits(product(x.slice(first, count)), all.slice(first, count)))
+            << name << ", " << count << " rows from " << first << ", " << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST_F(Int8Kernels, OneWithInstructionsIsChosenWhereThereIsOne) {
+  cpu::WorkspacePool workspaces;
+  const Products products(Products::Kernel::best, workspaces);
+  const bool own = cpu::make_vnni_int8_tiles() != nullptr;
+  EXPECT_EQ(products.kernel(1024, 4096, ComputeType::int8).chunk_cols() == cpu::kNarrowChunkCols, own);
+}
+
+}  // namespace
+}  // namespace sgpt::testing
