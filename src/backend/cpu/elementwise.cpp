@@ -49,8 +49,17 @@ void gelu_backward_n(const float* z, float* dy, std::int64_t n) {
   }
 }
 
+/// Asks for a row of the tile's place in y. Such pieces of rows lie too far apart for the processor to foresee them.
+HWY_INLINE void fetch_row(const Matrix& y, const Tile& tile, std::int64_t row) {
+  constexpr std::int64_t kLineFloats = 16;
+  const float* piece = y.f32_row(tile.row + row) + tile.col;
+  for (std::int64_t i = 0; i < tile.cols; i += kLineFloats) __builtin_prefetch(piece + i, 1);
+}
+
 void finish_linear_tile(const LinearEpilogue& epilogue, const Tile& tile) {
+  constexpr std::int64_t kRowsAhead = 8;
   for (std::int64_t r = 0; r < tile.rows; ++r) {
+    if (r + kRowsAhead < tile.rows) fetch_row(epilogue.y, tile, r + kRowsAhead);
     const float* from = tile.row_data(r);
     float* y = epilogue.y.f32_row(tile.row + r) + tile.col;
     float* kept = epilogue.before_gelu ? epilogue.before_gelu.f32_row(tile.row + r) + tile.col : nullptr;

@@ -48,7 +48,7 @@ class Int8Product {
 
 /// By oneDNN, for processors with instructions for products of bytes.
 std::unique_ptr<Int8Product> make_onednn_int8_product();
-/// Our own for AVX-512's such instructions (VNNI); null on processors without them.
+/// Our own for AVX-512's such instructions (VNNI); null on processors without them and on those with AMX.
 std::unique_ptr<Int8Product> make_vnni_int8_product();
 /// For every processor.
 std::unique_ptr<Int8Product> make_simd_int8_product();

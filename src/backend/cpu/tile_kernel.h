@@ -106,7 +106,7 @@ std::unique_ptr<TileKernel> make_bf16_tiles();
 /// The micro-kernel of this folder, for every processor.
 std::unique_ptr<TileKernel> make_simd_tiles();
 /// 8-bit integers with exact sums, all with the same bits: by oneDNN, for processors with instructions for that; by our
-/// own for AVX-512's, null on processors without them; for every processor.
+/// own for AVX-512's, null on processors without them and on those with AMX, where oneDNN's is faster; for every one.
 std::unique_ptr<TileKernel> make_onednn_int8_tiles();
 std::unique_ptr<TileKernel> make_vnni_int8_tiles();
 std::unique_ptr<TileKernel> make_simd_int8_tiles();
