@@ -1,4 +1,4 @@
-// Rows of the left side in the numbers of kernels that do not multiply floats, and integers back to floats.
+// Rows of the left side, and weights, in the numbers of kernels that do not multiply floats; integers back to floats.
 #include "backend/cpu/simd.h"
 
 #include "backend/cpu/vector_ops.h"

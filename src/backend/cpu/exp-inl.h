@@ -1,5 +1,5 @@
-// The exponential function, for what activations and probabilities need of it: within 3·10⁻⁷ of the value where that is
-// near 1, in half the instructions of Highway's, whose range is larger.
+// The exponential function, for what activations and probabilities need of it: relative errors of 1.2e-7 from -1 to 1,
+// of 1e-6 at -20, in half the instructions of Highway's, which is more exact.
 #if defined(SGPT_CPU_EXP_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef SGPT_CPU_EXP_INL_H
 #undef SGPT_CPU_EXP_INL_H
