@@ -1,5 +1,5 @@
 # A room is a folder under src/: all its .cpp files make the static library sgpt_<room>. What it links is what it may
-# include, so the one-way doors between rooms are the link graph.
+# include, so the one-way doors between rooms are the link graph; scripts/check_doors.sh locks them.
 
 add_library(sgpt_warnings INTERFACE)
 target_compile_options(sgpt_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wno-psabi
@@ -16,6 +16,22 @@ function(sgpt_room name)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   list(TRANSFORM ROOM_ROOMS PREPEND sgpt_)
   target_link_libraries(sgpt_${name} PUBLIC ${ROOM_ROOMS} PRIVATE ${ROOM_LIBRARIES} $<BUILD_INTERFACE:sgpt_warnings>)
+  sgpt_open_doors(${name} ${ROOM_ROOMS})
+endfunction()
+
+# sgpt_open_doors(NAME sgpt_room…): NAME may include these rooms, and what they may. scripts/check_doors.sh holds every
+# #include under src/ against the table that this makes.
+function(sgpt_open_doors name)
+  set(doors ${ARGN})
+  foreach(room IN LISTS ARGN)
+    get_property(behind GLOBAL PROPERTY SGPT_DOORS_${room})
+    list(APPEND doors ${behind})
+  endforeach()
+  list(REMOVE_DUPLICATES doors)
+  set_property(GLOBAL PROPERTY SGPT_DOORS_sgpt_${name} ${doors})
+  list(TRANSFORM doors REPLACE "^sgpt_" "" OUTPUT_VARIABLE rooms)
+  list(JOIN rooms " " line)
+  set_property(GLOBAL APPEND_STRING PROPERTY SGPT_DOORS "${name}: ${line}\n")
 endfunction()
 
 # sgpt_test(ROOM): tests/ROOM/*.cpp make the program ROOM_test.

@@ -9,8 +9,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "cli/bench_jobs.h"
-#include "cli/bench_latency.h"
+#include "bench/jobs.h"
+#include "bench/latency.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/model_option.h"
@@ -18,14 +18,17 @@
 namespace sgpt::cli {
 namespace {
 
+using bench::BenchResult;
+using bench::LatencyResult;
+
 constexpr std::int64_t kMost = std::int64_t{1} << 30;
 constexpr std::int64_t kMostThreads = 4096;
 
 struct Options {
   std::filesystem::path model;
   std::string data;
-  EncodeBench encode;
-  TrainBench train;
+  bench::EncodeBench encode;
+  bench::TrainBench train;
   std::int64_t queries = 200;
   bool json = false;
   EncoderOptions encoder;
@@ -33,7 +36,7 @@ struct Options {
 
 void print_profile(const BenchResult& result) {
   fmt::print("{:>30} {:>10} {:>8}   {}\n", "", "seconds", "share", "of the machine's limit for it");
-  for (const ProfileRow& row : result.profile) {
+  for (const bench::ProfileRow& row : result.profile) {
     const auto limit = row.limit_seconds ? fmt::format("{:.2f}", *row.limit_seconds / row.seconds) : std::string();
     fmt::print("{:>30} {:10.3f} {:7.1f}%   {}\n", row.work, row.seconds, 100 * row.seconds / result.seconds, limit);
   }
@@ -52,7 +55,7 @@ void print(const BenchResult& result, bool json) {
     object["texts"] = result.texts;
     object["tokens"] = result.tokens;
     object["seconds"] = result.seconds;
-    for (const ProfileRow& row : result.profile) {
+    for (const bench::ProfileRow& row : result.profile) {
       nlohmann::ordered_json line;
       line["work"] = row.work;
       line["seconds"] = row.seconds;
@@ -120,7 +123,7 @@ void add_latency(CLI::App& bench) {
       ->capture_default_str();
   add_encoder_options(*job, options->encoder);
   job->callback([options] {
-    print(bench_latency(model_folder(options->model), options->data, options->queries, options->encoder),
+    print(bench::bench_latency(model_folder(options->model), options->data, options->queries, options->encoder),
           options->json);
   });
 }
@@ -145,7 +148,8 @@ void add_bench(CLI::App& app) {
   add_profile(*encode_job, encode->encode.profile);
   add_encoder_options(*encode_job, encode->encoder);
   encode_job->callback([encode] {
-    print(bench_encode(model_folder(encode->model), encode->data, encode->encode, encode->encoder), encode->json);
+    print(bench::bench_encode(model_folder(encode->model), encode->data, encode->encode, encode->encoder),
+          encode->json);
   });
 
   add_latency(*bench);
@@ -191,7 +195,7 @@ void add_bench(CLI::App& app) {
       ->default_str("f32");
   add_profile(*train_job, train->train.profile);
   train_job->callback([train] {
-    print(bench_train(model_folder(train->model), train->data, train->train, train->encoder), train->json);
+    print(bench::bench_train(model_folder(train->model), train->data, train->train, train->encoder), train->json);
   });
 }
 

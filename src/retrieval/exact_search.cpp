@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "backend/backend.h"
-#include "backend/cpu/parallel.h"
+#include "base/parallel.h"
 #include "base/threads.h"
 #include "sgpt/error.h"
 #include "sgpt/search.h"
@@ -144,7 +144,7 @@ void ExactSearch::Impl::search(ConstMatrix documents) {
   const std::int64_t count = documents.rows, pieces = (count + kPiece - 1) / kPiece;
   const auto query_blocks = static_cast<std::int64_t>(blocks.size());
   const std::int64_t parts = (query_blocks + kBlocksPerPiece - 1) / kBlocksPerPiece;
-  cpu::parallel_workers(pieces * parts, [&] {
+  parallel_workers(pieces * parts, [&] {
     return [&, own = Buffer()](std::int64_t task) mutable {
       const std::int64_t row = task / parts * kPiece, first = task % parts * kBlocksPerPiece;
       const auto with = std::span(blocks).subspan(static_cast<std::size_t>(first));
@@ -161,7 +161,7 @@ void ExactSearch::Impl::search(ConstMatrix documents) {
       backend->download(scores_of(block).slice(0, count), host);
       found = host.f32();
     }
-    cpu::parallel_tasks(width / kQueryGroup, [&](std::int64_t group) {
+    parallel_tasks(width / kQueryGroup, [&](std::int64_t group) {
       offer_group(found + group * kQueryGroup, width, count, block.first + group * kQueryGroup);
     });
   }

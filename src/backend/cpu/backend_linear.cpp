@@ -2,7 +2,7 @@
 #include <cassert>
 
 #include "backend/cpu/backend_operations.h"
-#include "backend/cpu/parallel.h"
+#include "base/parallel.h"
 #include "backend/cpu/vector_ops.h"
 
 namespace sgpt::cpu {

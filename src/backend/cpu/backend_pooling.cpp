@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "backend/cpu/backend_operations.h"
-#include "backend/cpu/parallel.h"
+#include "base/parallel.h"
 #include "backend/cpu/vector_ops.h"
 
 namespace sgpt::cpu {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backend/cpu/parallel.h"
+#include "base/parallel.h"
 
 namespace sgpt::cpu {
 namespace {

@@ -4,7 +4,7 @@
 #include <cassert>
 
 #include "backend/cpu/left_side.h"
-#include "backend/cpu/parallel.h"
+#include "base/parallel.h"
 
 namespace sgpt::cpu {
 namespace {

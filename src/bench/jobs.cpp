@@ -1,4 +1,4 @@
-#include "cli/bench_jobs.h"
+#include "bench/jobs.h"
 
 #include <sys/resource.h>
 
@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/threads.h"
-#include "cli/bench_products.h"
+#include "bench/products.h"
 #include "encode/batching.h"
 #include "encode/compute_choice.h"
 #include "encode/encoder_parts.h"
@@ -17,7 +17,7 @@
 #include "sgpt/error.h"
 #include "train/trainer.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -183,4 +183,4 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   return result;
 }
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

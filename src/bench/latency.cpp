@@ -1,4 +1,4 @@
-#include "cli/bench_latency.h"
+#include "bench/latency.h"
 
 #include <algorithm>
 #include <chrono>
@@ -8,12 +8,12 @@
 #include <fmt/format.h>
 
 #include "base/threads.h"
-#include "cli/bench_products.h"
+#include "bench/products.h"
 #include "encode/encoder_parts.h"
 #include "retrieval/dataset.h"
 #include "sgpt/error.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 
 LatencyResult bench_latency(const std::filesystem::path& model, const std::filesystem::path& data, std::int64_t queries,
                             const EncoderOptions& options) {
@@ -47,4 +47,4 @@ LatencyResult bench_latency(const std::filesystem::path& model, const std::files
   return result;
 }
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

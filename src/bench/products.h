@@ -6,7 +6,7 @@
 
 #include "model/config.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 
 enum class ProductPass {
   forward,          ///< y[T,out] = x[T,in] Wᵀ
@@ -18,4 +18,4 @@ enum class ProductPass {
 /// with packed weights and nothing in between. Each shape is timed several times and counted once a layer.
 double seconds_of_products(const BloomConfig& config, std::span<const std::int64_t> rows, ProductPass pass);
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

@@ -8,7 +8,7 @@
 
 #include "backend/backend.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 
 enum class Work {
   products,  ///< of Linears, with what their epilogues do: bias, GELU, residual
@@ -113,4 +113,4 @@ class ProfiledBackend final : public Backend {
   std::array<WorkDone, kWorks> done_{};
 };
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

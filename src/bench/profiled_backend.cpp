@@ -1,6 +1,6 @@
-#include "cli/profiled_backend.h"
+#include "bench/profiled_backend.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 namespace {
 
 double product_flops(std::int64_t rows, std::int64_t inner, std::int64_t cols) {
@@ -188,4 +188,4 @@ void ProfiledBackend::adamw(const AdamW& options, ConstMatrix gradient, Matrix p
   inner_->adamw(options, gradient, parameter, m, v);
 }
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

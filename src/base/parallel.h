@@ -10,7 +10,7 @@
 #include <exception>
 #include <mutex>
 
-namespace sgpt::cpu {
+namespace sgpt {
 
 /// Each thread calls make_worker() once and then the worker with task numbers from [0, count). The first exception
 /// stops the rest and is thrown here.
@@ -53,4 +53,4 @@ void parallel_ranges(std::int64_t count, std::int64_t piece, Task&& task) {
                  [&](std::int64_t i) { task(i * piece, std::min(count, (i + 1) * piece)); });
 }
 
-}  // namespace sgpt::cpu
+}  // namespace sgpt

@@ -1,4 +1,4 @@
-#include "cli/bench_profile.h"
+#include "bench/profile.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,7 +7,7 @@
 
 #include "tensor/memory.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 
 double copying_speed(std::size_t bytes) {
   using Clock = std::chrono::steady_clock;
@@ -50,4 +50,4 @@ std::vector<ProfileRow> profile_rows(const ProfiledBackend& backend, const Machi
   return rows;
 }
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

@@ -1,4 +1,4 @@
-#include "cli/bench_products.h"
+#include "bench/products.h"
 
 #include <chrono>
 #include <map>
@@ -6,7 +6,7 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -84,4 +84,4 @@ double seconds_of_products(const BloomConfig& config, std::span<const std::int64
   return seconds;
 }
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/profiled_backend.h"
+#include "bench/profiled_backend.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 
 struct ProfileRow {
   std::string work;
@@ -28,4 +28,4 @@ double copying_speed(std::size_t bytes);
 std::vector<ProfileRow> profile_rows(const ProfiledBackend& backend, const MachineSpeed& speed,
                                      double tokenizer_seconds, double total_seconds);
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

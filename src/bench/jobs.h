@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <vector>
 
-#include "cli/bench_profile.h"
+#include "bench/profile.h"
 #include "sgpt/encoder.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 
 struct BenchResult {
   std::int64_t texts = 0;
@@ -49,4 +49,4 @@ struct TrainBench {
 BenchResult bench_train(const std::filesystem::path& model, const std::filesystem::path& data, const TrainBench& job,
                         const EncoderOptions& options);
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench

@@ -6,7 +6,7 @@
 
 #include "sgpt/encoder.h"
 
-namespace sgpt::cli {
+namespace sgpt::bench {
 
 struct LatencyResult {
   std::int64_t queries = 0;
@@ -20,4 +20,4 @@ struct LatencyResult {
 LatencyResult bench_latency(const std::filesystem::path& model, const std::filesystem::path& data, std::int64_t queries,
                             const EncoderOptions& options);
 
-}  // namespace sgpt::cli
+}  // namespace sgpt::bench
