@@ -45,7 +45,7 @@ function(sgpt_test room)
   target_include_directories(${room}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   # gcc 12 warns of the string additions that tests are full of ("x" + std::string(…); its bug 105651).
   target_compile_options(${room}_test PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-  target_link_libraries(${room}_test PRIVATE ${TEST_LIBRARIES} sgpt_warnings GTest::gmock GTest::gtest_main)
+  target_link_libraries(${room}_test PRIVATE ${TEST_LIBRARIES} sgpt_test_fixtures sgpt_warnings GTest::gmock GTest::gtest_main)
   # Idle threads sleep: tests run side by side, and must not spin for work on each other's cores.
   gtest_discover_tests(${room}_test DISCOVERY_MODE PRE_TEST
                        PROPERTIES TIMEOUT 300 ENVIRONMENT OMP_WAIT_POLICY=passive)

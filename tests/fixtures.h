@@ -1,29 +1,21 @@
-// Where the golden numbers lie, and the cases found there.
+// Where the repository and the golden numbers lie, and the cases found there.
 #pragma once
 
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace sgpt::testing {
 
-/// The folder named in SGPT_FIXTURES, by default ../shared/fixtures beside the repository.
-inline std::filesystem::path fixtures() {
-  if (const char* folder = std::getenv("SGPT_FIXTURES")) return folder;
-  return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / "shared" / "fixtures";
-}
+/// The source folder that the tests were built from.
+std::filesystem::path repository();
 
-/// The folders in fixtures()/kind ("models", "tokenizers"), sorted; none when there are no fixtures: then skip and say
-/// so.
-inline std::vector<std::filesystem::path> fixture_folders(const char* kind) {
-  std::vector<std::filesystem::path> folders;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(fixtures() / kind, none)) {
-    if (entry.is_directory()) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
+/// tests/golden, which every clone has, then the folders of SGPT_FIXTURES (colons between them), by default
+/// ../shared/fixtures beside the repository, where it is there.
+std::vector<std::filesystem::path> fixture_roots();
+
+/// What lies in the folder `kind` ("models", "tokenizers", "metrics") of every root, sorted within it. Throws when a
+/// root that was named is missing.
+std::vector<std::filesystem::path> fixtures(const std::string& kind);
 
 }  // namespace sgpt::testing

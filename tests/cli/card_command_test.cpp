@@ -10,6 +10,7 @@
 
 #include "cli/program.h"
 #include "cli/small_training.h"
+#include "fixtures.h"
 
 namespace sgpt::testing {
 namespace {
@@ -23,7 +24,7 @@ class CardCommand : public ::testing::Test {
   void SetUp() override {
     fs::create_directory(home_ / "bigscience");
     fs::rename(home_ / "model", home_ / "bigscience/bloom-7b1");
-    const fs::path script = fs::path(__FILE__).parent_path().parent_path().parent_path() / "scripts/make_msmarco.pl";
+    const fs::path script = testing::repository() / "scripts/make_msmarco.pl";
     const Outcome made = run_command({"perl", script.string(), (home_ / "data").string(),
                                       (home_ / "msmarco-data").string(), "--passages", "300", "--queries", "40"});
     ASSERT_EQ(made.status, 0) << made.err;

@@ -11,6 +11,7 @@
 
 #include "cli/program.h"
 #include "cli/small_corpus.h"
+#include "fixtures.h"
 #include "temp_folder.h"
 #include "tiny_model.h"
 
@@ -26,7 +27,7 @@ class MsMarcoTraining : public ::testing::Test {
   void SetUp() override {
     write_tiny_model(home_ / "model");
     write_small_corpus(home_ / "beir");
-    const auto script = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / "scripts";
+    const auto script = testing::repository() / "scripts";
     const std::string command = "perl '" + (script / "make_msmarco.pl").string() + "' '" + at("beir") + "' '" +
                                 at("msmarco-data") + "' --passages 300 --queries 40 2> /dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/mapped_file.h"
+#include "fixtures.h"
 #include "fuzz/readers.h"
 
 namespace sgpt {
@@ -13,7 +14,7 @@ namespace {
 
 /// Runs the reader over every seed of a folder of tests/fuzz/corpus.
 void run_corpus(const char* kind, void (*read)(std::span<const std::byte>)) {
-  const auto folder = std::filesystem::path(__FILE__).parent_path().parent_path() / "fuzz" / "corpus" / kind;
+  const auto folder = testing::repository() / "tests" / "fuzz" / "corpus" / kind;
   int seeds = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     SCOPED_TRACE(entry.path().string());

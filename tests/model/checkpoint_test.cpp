@@ -146,8 +146,8 @@ TEST(Checkpoint, AWholeTinyModelIsRead) {
 }
 
 TEST(CheckpointFixture, EveryModelIsWhole) {
-  const auto folders = testing::fixture_folders("models");
-  if (folders.empty()) GTEST_SKIP() << "no fixtures found: set SGPT_FIXTURES";
+  const auto folders = testing::fixtures("models");
+  ASSERT_FALSE(folders.empty());
   for (const auto& folder : folders) {
     const Checkpoint checkpoint = Checkpoint::open(folder);
     EXPECT_GT(checkpoint.tensors().size(), 5u) << folder;

@@ -85,10 +85,10 @@ TEST_P(ConvertTo, EveryNumberIsRounded) {
 }
 
 TEST_P(ConvertTo, ShardsOfTorchFilesBecomeShardsOfSafetensors) {
-  const auto folders = testing::fixture_folders("models");
-  if (folders.empty()) GTEST_SKIP() << "no fixtures in " << testing::fixtures();
+  auto folders = testing::fixtures("models");
+  std::erase_if(folders, [](const fs::path& folder) { return fs::exists(folder / "model.safetensors"); });
+  if (folders.empty()) GTEST_SKIP() << "none of the fixtures is a model in torch's files";
   for (const fs::path& source : folders) {
-    if (fs::exists(source / "model.safetensors")) continue;
     const TempFolder temp;
     const ConvertResult result = convert_model(source, temp / "target", {.type = type(), .shard_bytes = 20'000});
     EXPECT_GT(result.files, 1u);

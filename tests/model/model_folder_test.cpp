@@ -228,8 +228,8 @@ TEST(ModelFolder, AnEmptyDefaultPromptAndNamedPromptsAreNoHindrance) {
 }
 
 TEST(ModelFolderFixture, EveryModelIsRead) {
-  const auto folders = testing::fixture_folders("models");
-  if (folders.empty()) GTEST_SKIP() << "no fixtures found: set SGPT_FIXTURES";
+  const auto folders = testing::fixtures("models");
+  ASSERT_FALSE(folders.empty());
   for (const auto& folder : folders) {
     const ModelFolder model = read_model_folder(folder);
     EXPECT_TRUE(model.has_modules) << folder;

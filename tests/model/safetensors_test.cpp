@@ -150,8 +150,8 @@ TEST(Safetensors, WhatIsWrittenIsReadBack) {
 }
 
 TEST(SafetensorsFixture, EveryFileIsReadAndWrittenBack) {
-  const auto folders = testing::fixture_folders("models");
-  if (folders.empty()) GTEST_SKIP() << "no fixtures found: set SGPT_FIXTURES";
+  const auto folders = testing::fixtures("models");
+  ASSERT_FALSE(folders.empty());
   const testing::TempFolder temp;
   int files = 0;
   for (const auto& folder : folders) {

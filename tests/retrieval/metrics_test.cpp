@@ -38,18 +38,9 @@ double value_of(const MetricTable& table, const std::vector<int>& cutoffs, const
   return table.at(name.metric, static_cast<std::size_t>(place));
 }
 
-std::vector<std::filesystem::path> metric_fixtures() {
-  std::vector<std::filesystem::path> files;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(testing::fixtures() / "metrics", none)) {
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
-  }
-  return files;
-}
-
 TEST(MetricsFixture, EqualTrecEval) {
-  const auto files = metric_fixtures();
-  if (files.empty()) GTEST_SKIP() << "no metrics fixtures in " << testing::fixtures();
+  const auto files = testing::fixtures("metrics");
+  ASSERT_FALSE(files.empty());
   for (const auto& file : files) {
     SCOPED_TRACE(file.string());
     std::ifstream stream(file);

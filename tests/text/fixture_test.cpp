@@ -21,8 +21,8 @@ json read_json(const std::filesystem::path& path) {
 }
 
 TEST(TokenizerFixture, IdsAndDecodedTextAreEqual) {
-  const auto folders = testing::fixture_folders("tokenizers");
-  if (folders.empty()) GTEST_SKIP() << "no tokenizer fixtures in " << testing::fixtures();
+  const auto folders = testing::fixtures("tokenizers");
+  ASSERT_FALSE(folders.empty());
   for (const auto& folder : folders) {
     SCOPED_TRACE(folder.string());
     const Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
@@ -40,8 +40,8 @@ TEST(TokenizerFixture, IdsAndDecodedTextAreEqual) {
 }
 
 TEST(TokenizerFixture, ACutIsThePrefixOfTheWhole) {
-  const auto folders = testing::fixture_folders("tokenizers");
-  if (folders.empty()) GTEST_SKIP() << "no tokenizer fixtures in " << testing::fixtures();
+  const auto folders = testing::fixtures("tokenizers");
+  ASSERT_FALSE(folders.empty());
   for (const auto& folder : folders) {
     const Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");
     for (const json& one : read_json(folder / "cases.json")) {

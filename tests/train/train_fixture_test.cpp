@@ -35,7 +35,7 @@ struct Case {
 
 std::vector<Case> cases() {
   std::vector<Case> found;
-  for (const auto& folder : testing::fixture_folders("models")) {
+  for (const auto& folder : testing::fixtures("models")) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       const std::string stem = entry.path().stem().string();
       if (entry.path().extension() != ".json" || !stem.starts_with("train_")) continue;
@@ -125,9 +125,7 @@ Difference difference(const Bloom& model, ConstMatrix device, const CheckpointTe
 
 class TrainFixture : public ::testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override {
-    if (cases().empty()) GTEST_SKIP() << "no train_*.json under " << testing::fixtures() << "/models";
-  }
+  void SetUp() override { ASSERT_FALSE(cases().empty()); }
 
   /// The gradients of the first step, computed in these chunks.
   void expect_gradients(Chunks chunks) {
@@ -255,7 +253,7 @@ Agreement agreement(const Case& fixture, const Bloom& model) {
 /// Every product of a pass rounds both sides to 8 bits: the gradient's direction stays, and so do the losses.
 TEST(TrainInBf16, FollowsTheFixtures) {
   if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
-  if (cases().empty()) GTEST_SKIP() << "no train_*.json under " << testing::fixtures() << "/models";
+  ASSERT_FALSE(cases().empty());
   for (const Case& fixture : cases()) {
     SCOPED_TRACE(fixture.folder.filename().string() + " " + fixture.name);
     Training run(fixture, "cpu", {8, 0}, this_process_alone(), ComputeType::bf16);
@@ -276,7 +274,7 @@ TEST(TrainInBf16, FollowsTheFixtures) {
 /// With any number of threads every step has the same bits.
 TEST(TrainInBf16, ThreadsChangeNothing) {
   if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
-  if (cases().empty()) GTEST_SKIP() << "no train_*.json under " << testing::fixtures() << "/models";
+  ASSERT_FALSE(cases().empty());
   for (const Case& fixture : cases()) {
     std::vector<double> norms;
     for (const int threads : {1, 3}) {
