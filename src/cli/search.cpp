@@ -19,10 +19,10 @@
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/model_option.h"
+#include "cli/one_line.h"
 #include "cli/output.h"
 #include "encode/text_source.h"
 #include "retrieval/corpus_index.h"
-#include "retrieval/one_line.h"
 #include "sgpt/error.h"
 
 namespace sgpt::cli {
