@@ -17,6 +17,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 using Words = std::vector<std::string>;
 
 /// The one sentence that a command line ends with, status 2.
@@ -88,6 +89,32 @@ TEST(Arguments, QueriesAreWhatWasTyped) {
   Words expected = queries;
   expected.insert(expected.end(), behind.begin() + 1, behind.end());
   EXPECT_EQ(searched, expected);
+}
+
+TEST(Search, AnswersCarryTheQuerysIdAndBlankLinesAreTold) {
+  const TempFolder home;
+  write_tiny_model(home / "model");
+  home.write("c.jsonl", "{\"_id\": \"1\", \"text\": \"heat\"}\n");
+  home.write("q.jsonl",
+             "{\"_id\": \"q7\", \"text\": \"heat\"}\n\n{\"_id\": 8, \"text\": \"sand\"}\n{\"text\": \"sea\"}\n");
+  home.write("q.txt", "heat\n \n\nsand\n");
+  const auto search = [&](const std::string& queries, const std::string& input = {}) {
+    Words words{"search", "--model", (home / "model").string(), "--corpus", (home / "c.jsonl").string(), "--json"};
+    if (!queries.empty()) words.insert(words.end(), {"--queries", (home / queries).string()});
+    return sgpt(words, input);
+  };
+  const Outcome objects = search("q.jsonl");
+  EXPECT_THAT(objects.out,
+              AllOf(StartsWith("{\"id\": \"q7\", \"query\": \"heat\""),
+                    HasSubstr("\n{\"id\": \"8\", \"query\": \"sand\""), HasSubstr("\n{\"query\": \"sea\"")));
+  const Outcome lines = search("q.txt");
+  EXPECT_EQ(std::count(lines.out.begin(), lines.out.end(), '\n'), 2);
+  EXPECT_THAT(lines.err, HasSubstr("q.txt:2: a blank line, the first of 2"));
+  const Outcome piped = search("", "heat\n \n\nsand\n");
+  EXPECT_EQ(std::count(piped.out.begin(), piped.out.end(), '\n'), 2);
+  EXPECT_THAT(piped.err, HasSubstr(":2: a blank line, the first of 2"));
+  home.write("empty.jsonl", "{\"_id\": \"a\", \"text\": \"x\"}\n{\"_id\": \"b\", \"text\": \" \"}\n");
+  EXPECT_THAT(search("empty.jsonl").err, HasSubstr("empty.jsonl:2: the query is empty"));
 }
 
 }  // namespace
