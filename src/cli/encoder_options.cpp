@@ -16,13 +16,6 @@ constexpr const char* kGroup = "How texts become embeddings";
 constexpr int kMostThreads = 4096;
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
 
-PoolingMode pooling_mode(const std::string& name) {
-  if (const auto mode = pooling_mode_from(name)) return *mode;
-  throw CLI::ValidationError("--pooling", fmt::format("no pooling mode is called '{}'; there are cls, max, mean, "
-                                                      "mean_sqrt_len, weightedmean and lasttoken",
-                                                      name));
-}
-
 std::vector<std::string> backends() {
   std::vector<std::string> result;
   for (const auto name : backend_names()) result.emplace_back(name);
@@ -30,6 +23,13 @@ std::vector<std::string> backends() {
 }
 
 }  // namespace
+
+PoolingMode pooling_mode(const std::string& name) {
+  if (const auto mode = pooling_mode_from(name)) return *mode;
+  throw CLI::ValidationError("--pooling", fmt::format("no pooling mode is called '{}'; there are cls, max, mean, "
+                                                      "mean_sqrt_len, weightedmean and lasttoken",
+                                                      name));
+}
 
 void add_encoder_options(CLI::App& command, EncoderOptions& options) {
   auto* brackets = command.add_flag_callback(

@@ -1,6 +1,8 @@
 // The options that every command with a model shares (encode, eval, search, bench): how texts become embeddings.
 #pragma once
 
+#include <string>
+
 #include "sgpt/encoder.h"
 
 namespace CLI {
@@ -13,5 +15,8 @@ namespace sgpt::cli {
 /// to a command. Parsing writes what the user said into `options`, range-checked; what was not said stays as it is.
 /// `options` must live until parsing is over.
 void add_encoder_options(CLI::App& command, EncoderOptions& options);
+
+/// The mode that --pooling names. Throws CLI::ValidationError, which names them all.
+PoolingMode pooling_mode(const std::string& name);
 
 }  // namespace sgpt::cli

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/log.h"
+#include "base/nearest_name.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/eval_checkpoints.h"
@@ -28,7 +29,11 @@ namespace fs = std::filesystem;
 /// What was given is wrong, told before a model is loaded.
 void check(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
   if (!arguments.save_best.empty()) require_new_folder(arguments.save_best);
-  for (const NamedDataSet& data_set : data_sets) check_data_set(data_set, arguments.split);
+  for (const NamedDataSet& data_set : data_sets) {
+    check_data_set(
+        data_set,
+        {.split = arguments.split, .run_file = !arguments.run_file.empty(), .keep_same_ids = arguments.keep_same_ids});
+  }
   if (!arguments.output.empty()) check_results_file(arguments.output);
   if (arguments.cache && !arguments.cache->empty() && data_sets.size() > 1) {
     throw UserError(
@@ -37,12 +42,21 @@ void check(const EvalArguments& arguments, const std::vector<NamedDataSet>& data
   }
 }
 
+/// What a failure leaves behind of several evaluations.
+void say_what_is_done(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets, std::size_t done) {
+  std::vector<std::string> missing;
+  for (std::size_t i = done; i < data_sets.size(); ++i) missing.push_back(data_sets[i].name);
+  log::warning(fmt::format("{} of {} data sets are evaluated{}; missing: {}, and the mean", done, data_sets.size(),
+                           arguments.output.empty() ? "" : fmt::format(", their results are in {}", arguments.output),
+                           listed(missing)));
+}
+
 void evaluate(const EncoderTeam& team, const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
-  const auto results = evaluate_data_sets(
-      team, data_sets, {.split = arguments.split, .run_file = arguments.run_file, .cache = arguments.cache});
-  for (const DataSetResult& result : results) {
-    log::info(fmt::format("{} on {}\n{}", result.model, result.data_set, metrics_table(result.values, result.cutoffs)));
-  }
+  const auto results = evaluate_and_keep(team, arguments, data_sets,
+                                         {.split = arguments.split,
+                                          .run_file = arguments.run_file,
+                                          .keep_same_ids = arguments.keep_same_ids,
+                                          .cache = arguments.cache});
   if (arguments.update_card) {
     const fs::path& folder = team.encoder().folder();
     update_model_card(folder, results);
@@ -88,11 +102,26 @@ void add_checkpoint_options(CLI::App& command, EvalArguments& arguments, CLI::Op
 
 }  // namespace
 
+std::vector<DataSetResult> evaluate_and_keep(const EncoderTeam& team, const EvalArguments& arguments,
+                                             const std::vector<NamedDataSet>& data_sets, const BeirOptions& options) {
+  std::size_t done = 0;
+  const auto keep = [&](const DataSetResult& result) {
+    log::info(fmt::format("{} on {}\n{}", result.model, result.data_set, metrics_table(result.values, result.cutoffs)));
+    if (!arguments.output.empty()) merge_into_results_file(arguments.output, {&result, 1});
+    ++done;
+  };
+  try {
+    return evaluate_data_sets(team, data_sets, options, keep);
+  } catch (...) {
+    if (done > 0 && done < data_sets.size()) say_what_is_done(arguments, data_sets, done);
+    throw;
+  }
+}
+
 void give_results(const EvalArguments& arguments, const std::vector<DataSetResult>& results) {
   if (arguments.output.empty()) {
     print_result(results_json(results) + "\n");
   } else {
-    merge_into_results_file(arguments.output, results);
     log::info(fmt::format("results are in {}", arguments.output));
   }
 }
@@ -135,6 +164,9 @@ void add_eval(CLI::App& app) {
           "or by default where sgpt search keeps them: CORPUS.MODEL.sgpt-cache beside the corpus")
       ->expected(0, 1)
       ->type_name("FILE");
+  command->add_flag(names("--keep_same_ids"), arguments->keep_same_ids,
+                    "Count a document that has its query's id. By default it is left out, as BEIR does (which calls it "
+                    "ignore_identical_ids)");
   command->add_flag(names("--update_card"), arguments->update_card,
                     "Write NDCG@10 into the evaluation of the model's card, README.md in its folder");
   add_checkpoint_options(*command, *arguments, model);

@@ -73,15 +73,12 @@ std::vector<DataSetResult> evaluate(Communicator& ranks, const EvalArguments& ar
   const std::string name = model_name(checkpoint);
   const BeirOptions options{.split = arguments.split,
                             .run_file = with_name(arguments.run_file, checkpoint.folder().filename().string()),
+                            .keep_same_ids = arguments.keep_same_ids,
                             .model_name = name};
   std::vector<DataSetResult> results;
   const Encoder encoder = load_encoder(base, encoder_options(checkpoint, arguments.encoder), ranks);
-  with_team(encoder, ranks, [&](const EncoderTeam& team) {
-    log::info(fmt::format("{}:", name));
-    results = evaluate_data_sets(team, data_sets, options);
-    // What is done is safe should the next ones not end.
-    if (!arguments.output.empty()) merge_into_results_file(arguments.output, results);
-  });
+  with_team(encoder, ranks,
+            [&](const EncoderTeam& team) { results = evaluate_and_keep(team, arguments, data_sets, options); });
   return results;
 }
 

@@ -22,6 +22,7 @@ struct EvalArguments {
   std::string output;
   std::string run_file;
   std::optional<std::filesystem::path> cache;
+  bool keep_same_ids = false;
   bool update_card = false;
   EncoderOptions encoder;
 };
@@ -31,7 +32,12 @@ struct EvalArguments {
 void evaluate_checkpoints(Communicator& ranks, const EvalArguments& arguments,
                           const std::vector<NamedDataSet>& data_sets);
 
-/// Into the results file, or onto stdout.
+/// Evaluates the data sets. Each result is shown, and goes into the results file as soon as it is there: a failure of a
+/// later one takes none away.
+std::vector<DataSetResult> evaluate_and_keep(const EncoderTeam& team, const EvalArguments& arguments,
+                                             const std::vector<NamedDataSet>& data_sets, const BeirOptions& options);
+
+/// Onto stdout, unless they are in the results file.
 void give_results(const EvalArguments& arguments, const std::vector<DataSetResult>& results);
 
 }  // namespace sgpt::cli

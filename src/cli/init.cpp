@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/encoder_options.h"
 #include "model/memory_plan.h"
 #include "model/model_folder_writer.h"
 #include "model/random_weights.h"
@@ -29,13 +30,6 @@ struct InitArguments {
   std::int64_t max_seq_length = 300;
   std::vector<PoolingMode> pooling;
 };
-
-PoolingMode pooling_mode(const std::string& name) {
-  if (const auto mode = pooling_mode_from(name)) return *mode;
-  throw CLI::ValidationError("--pooling", fmt::format("no pooling mode is called '{}'; there are cls, max, mean, "
-                                                      "mean_sqrt_len, weightedmean and lasttoken",
-                                                      name));
-}
 
 void run_init(const InitArguments& arguments) {
   if (arguments.hidden % arguments.heads != 0) {

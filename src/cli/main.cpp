@@ -2,10 +2,12 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "ranks/join_ranks.h"
 #include "sgpt/error.h"
@@ -15,6 +17,13 @@ namespace {
 int fail(int status, const char* what) {
   fmt::print(stderr, "sgpt: {}\n", what);
   return status;
+}
+
+/// "(see sgpt encode --help)", of the command that was being read.
+std::string where_help_is(const CLI::App& app) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return fmt::format("(see {} --help)", sgpt::cli::full_name(*command));
 }
 
 /// Under mpirun each process would do the same work, and write the same files, but for the commands that share it.
@@ -36,7 +45,8 @@ void refuse_several_processes(CLI::App& app) {
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Trains, evaluates and searches with SGPT bi-encoders: decoder language models as text-embedding models."};
+      "Trains, evaluates and searches with SGPT bi-encoders: decoder language models as text-embedding models.",
+      "sgpt"};
   app.require_subcommand(1);
   app.set_version_flag("--version", SGPT_VERSION);
   app.set_help_all_flag("--help-all", "Print the help of every command and exit");
@@ -46,15 +56,16 @@ int main(int argc, char** argv) {
     add(app);
   }
   refuse_several_processes(app);
+  take_values_as_typed(app);
   try {
-    app.parse(argc, argv);
+    app.parse(marked_values(app, {argv + 1, argv + argc}));
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       return fail(1, "stdout: writing failed; is the disk full?");
     return 0;
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return fail(2, fmt::format("{} (see sgpt --help)", error.what()).c_str());
+    return fail(2, fmt::format("{} {}", error.what(), where_help_is(app)).c_str());
   } catch (const Ended& ended) {
     if (ended.sentence.empty()) return ended.status;
     return fail(ended.status, ended.sentence.c_str());

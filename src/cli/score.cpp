@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "retrieval/dataset.h"
+#include "retrieval/qrels.h"
 #include "retrieval/results_file.h"
 #include "retrieval/trec_run.h"
 #include "sgpt/error.h"
@@ -43,6 +43,25 @@ std::string scores_json(const Evaluation& evaluation) {
   return json + "\n}\n}\n";
 }
 
+/// What makes every score 0, and is hardly meant.
+void warn_of_zeros(const ScoreArguments& arguments, const Qrels& qrels, const Run& run) {
+  bool relevant = false;
+  bool judged = false;
+  for (const auto& [query, judgements] : qrels) {
+    for (const auto& [document, relevance] : judgements) relevant = relevant || relevance > 0;
+    const auto hits = run.find(query);
+    if (hits == run.end()) continue;
+    for (const ScoredDocument& hit : hits->second) judged = judged || judgements.contains(hit.id);
+  }
+  if (!relevant) {
+    log::warning(fmt::format("{}: no judgement is above 0, so that nothing is relevant", arguments.qrels));
+  } else if (!judged) {
+    log::warning(
+        fmt::format("{}: none of its documents is judged for its query in {}; are the ids written differently?",
+                    arguments.run, arguments.qrels));
+  }
+}
+
 void run_score(const ScoreArguments& arguments) {
   const Qrels qrels = read_qrels(arguments.qrels);
   const Run run = read_trec_run(arguments.run);
@@ -51,6 +70,7 @@ void run_score(const ScoreArguments& arguments) {
     throw UserError(fmt::format("{}: none of its {} queries is judged in {}; do they belong together?", arguments.run,
                                 run.size(), arguments.qrels));
   }
+  warn_of_zeros(arguments, qrels, run);
   log::info(fmt::format("{} queries are judged, {} were run, {} are both", qrels.size(), run.size(),
                         evaluation.queries.size()));
   log::info("mean\n" + metrics_table(evaluation.means, evaluation.cutoffs));

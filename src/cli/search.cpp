@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,10 @@
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/model_option.h"
+#include "cli/one_line.h"
 #include "cli/output.h"
 #include "encode/text_source.h"
 #include "retrieval/corpus_index.h"
-#include "retrieval/one_line.h"
 #include "sgpt/error.h"
 
 namespace sgpt::cli {
@@ -31,6 +32,12 @@ namespace {
 constexpr std::size_t kWidthOfFiles = 160;  // columns of a line that no terminal shows
 constexpr std::size_t kWidestId = 40;       // columns
 constexpr std::size_t kQueriesAtOnce = 256;
+
+/// What is looked for.
+struct Question {
+  std::string text;
+  std::optional<std::string> id = {};  // as its file has it
+};
 
 struct SearchArguments {
   std::filesystem::path model;
@@ -75,8 +82,9 @@ std::string for_people(const std::vector<Hit>& hits, const CorpusIndex& index) {
 }
 
 /// One object a query and line.
-std::string for_machines(const std::string& query, const std::vector<Hit>& hits, const CorpusIndex& index) {
-  std::string json = fmt::format("{{\"query\": {}, \"hits\": [", json_quoted(query));
+std::string for_machines(const Question& question, const std::vector<Hit>& hits, const CorpusIndex& index) {
+  const std::string id = question.id ? fmt::format("\"id\": {}, ", json_quoted(*question.id)) : "";
+  std::string json = fmt::format("{{{}\"query\": {}, \"hits\": [", id, json_quoted(question.text));
   int rank = 0;
   for (const Hit& hit : hits) {
     const Document document = index.document(hit.document);
@@ -88,22 +96,42 @@ std::string for_machines(const std::string& query, const std::vector<Hit>& hits,
   return json + "]}\n";
 }
 
-void check_query(const std::string& query, std::size_t number) {
+void check_query(const std::string& query, const std::string& place) {
   if (const auto bad = invalid_utf8(query)) {
-    throw UserError(fmt::format("query {}: byte {} is no valid UTF-8", number, *bad));
+    throw UserError(fmt::format("{}: byte {} is no valid UTF-8", place, *bad));
   }
-  if (strip(query).empty()) throw UserError(fmt::format("query {} is empty; expected a text to search for", number));
+  if (strip(query).empty()) {
+    throw UserError(fmt::format("{}: the query is empty; expected a text to search for", place));
+  }
 }
 
+/// Lines without a query are passed over, and told.
+class BlankLines {
+ public:
+  void add(const std::string& place) {
+    if (count_++ == 0) first_ = place;
+  }
+  void tell() const {
+    if (count_ == 0) return;
+    log::warning(fmt::format("{}: a blank line, the first of {} that were passed over", first_, count_));
+  }
+
+ private:
+  std::int64_t count_ = 0;
+  std::string first_;
+};
+
 /// `several`: each answer is headed by its query.
-void answer(const std::vector<std::string>& queries, bool several, const SearchArguments& arguments,
+void answer(const std::vector<Question>& questions, bool several, const SearchArguments& arguments,
             const CorpusIndex& index) {
-  const auto hits = index.search(queries, arguments.top_k);
-  for (std::size_t i = 0; i < queries.size(); ++i) {
+  std::vector<std::string> texts;
+  for (const Question& question : questions) texts.push_back(question.text);
+  const auto hits = index.search(texts, arguments.top_k);
+  for (std::size_t i = 0; i < questions.size(); ++i) {
     if (arguments.json) {
-      print_result(for_machines(queries[i], hits[i], index));
+      print_result(for_machines(questions[i], hits[i], index));
     } else if (several) {
-      print_result(fmt::format("{}\n{}\n", one_line(queries[i], output_width()), for_people(hits[i], index)));
+      print_result(fmt::format("{}\n{}\n", one_line(texts[i], output_width()), for_people(hits[i], index)));
     } else {
       print_result(for_people(hits[i], index));
     }
@@ -111,11 +139,11 @@ void answer(const std::vector<std::string>& queries, bool several, const SearchA
 }
 
 /// Queries that are known beforehand are answered many at a time: the corpus is gone through once for all of them.
-void answer_all(const std::vector<std::string>& queries, const SearchArguments& arguments, const CorpusIndex& index) {
-  for (std::size_t first = 0; first < queries.size(); first += kQueriesAtOnce) {
-    const std::size_t end = std::min(first + kQueriesAtOnce, queries.size());
-    answer({queries.begin() + static_cast<std::ptrdiff_t>(first), queries.begin() + static_cast<std::ptrdiff_t>(end)},
-           queries.size() > 1, arguments, index);
+void answer_all(const std::vector<Question>& questions, const SearchArguments& arguments, const CorpusIndex& index) {
+  for (std::size_t first = 0; first < questions.size(); first += kQueriesAtOnce) {
+    const auto begin = questions.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto count = std::min(kQueriesAtOnce, questions.size() - first);
+    answer({begin, begin + static_cast<std::ptrdiff_t>(count)}, questions.size() > 1, arguments, index);
   }
 }
 
@@ -126,45 +154,64 @@ void answer_stdin(const SearchArguments& arguments, const CorpusIndex& index) {
     log::info(fmt::format("{} documents; type what you look for, an empty line or Ctrl-D ends", index.documents()));
   }
   LineReader lines("-");
+  BlankLines blank;
   for (std::string_view line;;) {
     if (asked) fmt::print(stderr, "search> ");
     if (!lines.next(line)) break;
-    const bool empty = line.find_first_not_of(" \t") == std::string_view::npos;
-    if (empty && asked) return;
-    if (empty) continue;
     const std::string query(line);
+    if (strip(query).empty()) {
+      if (asked) return;
+      blank.add(lines.place());
+      continue;
+    }
     try {
-      check_query(query, static_cast<std::size_t>(lines.number()));
+      check_query(query, lines.place());
     } catch (const UserError& error) {
       if (!asked) throw;
       log::warning(error.what());  // a person may simply ask again
       continue;
     }
-    answer({query}, !asked, arguments, index);
+    answer({{.text = query}}, !asked, arguments, index);
   }
+  blank.tell();
   if (asked) fmt::print(stderr, "\n");
 }
 
-std::vector<std::string> queries_of(const SearchArguments& arguments) {
-  std::vector<std::string> queries = arguments.queries;
-  if (!arguments.queries_file.empty()) {
-    TextSource source(arguments.queries_file, TextFormat::automatic);
-    for (std::string query; source.next(query);) queries.push_back(query);
-    if (queries.empty()) throw UserError(fmt::format("{}: no query found", arguments.queries_file));
+/// Those of the command line, then those of the file.
+std::vector<Question> questions_of(const SearchArguments& arguments) {
+  std::vector<Question> questions;
+  for (const std::string& query : arguments.queries) {
+    check_query(query, fmt::format("query {}", questions.size() + 1));
+    questions.push_back({.text = query});
   }
-  for (std::size_t i = 0; i < queries.size(); ++i) check_query(queries[i], i + 1);
-  return queries;
+  if (arguments.queries_file.empty()) return questions;
+  TextSource source(arguments.queries_file, TextFormat::automatic);
+  BlankLines blank;
+  bool any = false;
+  for (Question question; source.next(question.text);) {
+    question.id = source.id();
+    if (!question.id && strip(question.text).empty()) {
+      blank.add(source.place());
+      continue;
+    }
+    check_query(question.text, source.place());
+    questions.push_back(question);
+    any = true;
+  }
+  blank.tell();
+  if (!any) throw UserError(fmt::format("{}: no query found", arguments.queries_file));
+  return questions;
 }
 
 void run_search(const SearchArguments& arguments) {
-  const auto queries = queries_of(arguments);
+  const auto questions = questions_of(arguments);
   const MappedFile corpus(arguments.corpus);  // a wrong path is told before the model is loaded
   const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
-  if (queries.empty()) {
+  if (questions.empty()) {
     answer_stdin(arguments, index);
   } else {
-    answer_all(queries, arguments, index);
+    answer_all(questions, arguments, index);
   }
 }
 

@@ -44,7 +44,7 @@ class LineWriter {
     if (file_) {
       file_->write(line);
     } else {
-      print_result(line);
+      print_part(line);
     }
   }
 

@@ -44,6 +44,10 @@ bool TextSource::next(std::string& text) {
   return true;
 }
 
+std::string TextSource::place() const { return json_ ? json_->place() : lines_->place(); }
+
+std::optional<std::string> TextSource::id() const { return json_ ? json_->string("_id") : std::nullopt; }
+
 std::string document_text(std::string_view title, std::string_view text) {
   if (title.empty()) return std::string(text);
   return std::string(strip(fmt::format("{} {}", title, text)));

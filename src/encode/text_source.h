@@ -26,6 +26,8 @@ class TextSource {
   /// False at the end. Throws UserError, naming file and line, when a line is no valid UTF-8, no JSON object or has no
   /// text.
   bool next(std::string& text);
+  std::string place() const;              ///< "FILE:LINE" of the text last read
+  std::optional<std::string> id() const;  ///< "_id" of the object last read, where it has one
 
  private:
   std::optional<LineReader> lines_;

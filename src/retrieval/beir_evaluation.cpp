@@ -1,9 +1,7 @@
 #include "retrieval/beir_evaluation.h"
 
 #include <algorithm>
-#include <array>
 #include <memory>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -12,6 +10,7 @@
 #include "base/progress.h"
 #include "retrieval/chunk_pacer.h"
 #include "retrieval/corpus_index.h"
+#include "retrieval/qrels.h"
 #include "retrieval/trec_run.h"
 #include "sgpt/error.h"
 #include "sgpt/search.h"
@@ -20,41 +19,6 @@ namespace sgpt {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::array<std::string_view, 12> kForums{"android",     "english", "gaming",      "gis",
-                                                   "mathematica", "physics", "programmers", "stats",
-                                                   "tex",         "unix",    "webmasters",  "wordpress"};
-
-bool has_corpus(const fs::path& folder) { return fs::exists(DataSetFolder{folder}.corpus()); }
-
-std::string split_of(const NamedDataSet& data_set, const std::string& wanted) {
-  if (!wanted.empty()) return wanted;
-  return data_set.name == "msmarco" ? "dev" : "test";
-}
-
-/// "cqadupstack/english" is cqadupstack_english in result files.
-std::string without_slashes(std::string name) {
-  std::replace(name.begin(), name.end(), '/', '_');
-  return name;
-}
-
-/// The forums in a folder; none when it holds no forum.
-std::vector<NamedDataSet> forums_in(const fs::path& folder, const std::string& name) {
-  std::vector<NamedDataSet> forums;
-  std::string missing;
-  for (const auto forum : kForums) {
-    if (has_corpus(folder / forum)) {
-      forums.push_back({fmt::format("{}_{}", name, forum), {folder / forum}});
-    } else {
-      missing += (missing.empty() ? "" : ", ") + std::string(forum);
-    }
-  }
-  if (!forums.empty() && !missing.empty()) {
-    throw UserError(fmt::format("{}: the mean over the forums of cqadupstack needs all twelve; missing: {}",
-                                folder.string(), missing));
-  }
-  return forums;
-}
 
 std::int64_t lines_of(const fs::path& file) {
   const MappedFile content(file);
@@ -114,13 +78,14 @@ Found search_cached(const EncoderTeam& team, const NamedDataSet& data_set, std::
   return found;
 }
 
-/// The hits by id, without the query itself, in trec_eval's order.
+/// The hits by id, in trec_eval's order; unless that is to be kept, without the query itself.
 std::vector<ScoredDocument> ranking(const std::vector<Hit>& hits, const std::vector<std::string>& ids,
-                                    const std::string& query, std::int64_t count) {
+                                    const std::string& query, const BeirOptions& options) {
   std::vector<ScoredDocument> result;
   for (const Hit& hit : hits) {
     const std::string& id = ids[static_cast<std::size_t>(hit.document)];
-    if (id != query && result.size() < static_cast<std::size_t>(count)) result.push_back({id, hit.score});
+    if (id == query && !options.keep_same_ids) continue;
+    if (result.size() < static_cast<std::size_t>(options.hits)) result.push_back({id, hit.score});
   }
   sort_as_trec_eval(result);
   return result;
@@ -128,25 +93,8 @@ std::vector<ScoredDocument> ranking(const std::vector<Hit>& hits, const std::vec
 
 }  // namespace
 
-std::vector<NamedDataSet> find_data_sets(const fs::path& data_path, const std::string& name) {
-  const std::string own_name = DataSetFolder{data_path}.name();
-  const std::string label = without_slashes(name.empty() ? own_name : name);
-  if (has_corpus(data_path)) return {{label, {data_path}}};
-  if (!name.empty() && has_corpus(data_path / name)) return {{label, {data_path / name}}};
-  auto forums = forums_in(data_path, label);
-  if (forums.empty() && !name.empty()) forums = forums_in(data_path / name, label);
-  if (!forums.empty()) return forums;
-  throw UserError(fmt::format(
-      "{}: no data set found: expected corpus.jsonl, queries.jsonl and qrels/ in this folder{}{}", data_path.string(),
-      name.empty() ? "" : " or in its sub-folder " + name, name.empty() ? " (name a sub-folder with --dataset)" : ""));
-}
-
-void check_data_set(const NamedDataSet& data_set, const std::string& split) {
-  read_judged_queries(data_set.folder.queries(), read_qrels(data_set.folder.qrels(split_of(data_set, split))));
-}
-
 DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options) {
-  const std::string split = split_of(data_set, options.split);
+  const std::string split = data_set.split(options.split);
   const std::string model = options.model_name.empty() ? model_name(team.encoder().folder()) : options.model_name;
   const Qrels qrels = read_qrels(data_set.folder.qrels(split));
   const auto queries = read_judged_queries(data_set.folder.queries(), qrels);
@@ -161,13 +109,13 @@ DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& dat
 
   Evaluator evaluator(qrels, kCutoffs);
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    auto ranked = ranking(found.hits[i], found.ids, queries[i].id, options.hits);
+    auto ranked = ranking(found.hits[i], found.ids, queries[i].id, options);
     if (run) run->add(queries[i].id, ranked);
     evaluator.add(queries[i].id, std::move(ranked));
   }
   if (run) run->commit();
 
-  DataSetResult result{model, data_set.name, evaluator.cutoffs(), evaluator.means()};
+  DataSetResult result{model, data_set.name, evaluator.cutoffs(), evaluator.means(), options.keep_same_ids};
   for (const Metric metric : all_metrics()) {
     for (std::size_t c = 0; c < result.cutoffs.size(); ++c) {
       result.values.at(metric, c) = rounded(result.values.at(metric, c));
@@ -179,21 +127,24 @@ DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& dat
 }
 
 std::vector<DataSetResult> evaluate_data_sets(const EncoderTeam& team, const std::vector<NamedDataSet>& data_sets,
-                                              const BeirOptions& options) {
-  if (data_sets.size() == 1) return {evaluate_data_set(team, data_sets.front(), options)};
+                                              const BeirOptions& options, const OnResult& on_result) {
   std::vector<DataSetResult> results;
   for (const NamedDataSet& data_set : data_sets) {
     BeirOptions own = options;
-    own.run_file = with_name(options.run_file, data_set.name);
+    if (data_sets.size() > 1) own.run_file = with_name(options.run_file, data_set.name);
     results.push_back(evaluate_data_set(team, data_set, own));
+    on_result(results.back());
   }
+  if (data_sets.size() == 1) return results;
   const std::string& first = results.front().data_set;
   results.push_back(mean_of(results, first.substr(0, first.rfind('_'))));
+  on_result(results.back());
   return results;
 }
 
 DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name) {
-  DataSetResult mean{forums.front().model, name, forums.front().cutoffs, MetricTable(forums.front().cutoffs.size())};
+  DataSetResult mean{forums.front().model, name, forums.front().cutoffs, MetricTable(forums.front().cutoffs.size()),
+                     forums.front().kept_same_ids};
   for (const Metric metric : all_metrics()) {
     for (std::size_t c = 0; c < mean.cutoffs.size(); ++c) {
       double sum = 0;

@@ -4,12 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "encode/encoder_team.h"
-#include "retrieval/dataset.h"
+#include "retrieval/data_sets.h"
 #include "retrieval/results_file.h"
 
 namespace sgpt {
@@ -18,34 +19,24 @@ struct BeirOptions {
   std::string split = {};               ///< qrels/SPLIT.tsv; empty: "test", or "dev" for the data set msmarco
   std::filesystem::path run_file = {};  ///< where to write the hits; empty: nowhere
   std::int64_t hits = 1000;             ///< a query, after the query itself was dropped
+  bool keep_same_ids = false;           ///< a hit with the query's id counts; BEIR drops it (`ignore_identical_ids`)
   std::string model_name = {};          ///< in results; empty: the model folder's
   /// Where to keep the documents' embeddings, for the next evaluation or search (an empty path: where CorpusIndex does
   /// by default). Unset: they are searched as they come, and kept nowhere.
   std::optional<std::filesystem::path> cache = {};
 };
 
-/// What shall be evaluated together, and under which name.
-struct NamedDataSet {
-  std::string name;
-  DataSetFolder folder;
-};
-
-/// The data sets that `data_path` and a name (may be empty) speak of: the folder itself where it has a corpus.jsonl, or
-/// its sub-folder NAME; for cqadupstack its twelve forums, named NAME_android and so on. Throws UserError when there
-/// are none or a forum is missing.
-std::vector<NamedDataSet> find_data_sets(const std::filesystem::path& data_path, const std::string& name);
-
-/// What is wrong with judgements and queries, told before a model is loaded: throws UserError as the evaluation would.
-void check_data_set(const NamedDataSet& data_set, const std::string& split);
-
-/// Evaluates one data set: only judged queries are run, a hit with the query's own id is dropped. Values are rounded to
+/// Evaluates one data set: only judged queries are run. Values are rounded to
 /// five places. Throws UserError on a broken data set.
 DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options);
+
+/// Told of each result as soon as it is there.
+using OnResult = std::function<void(const DataSetResult&)>;
 
 /// Evaluates all of them; of several, the last result is their mean (as published for cqadupstack: of the rounded
 /// values), and run.trec becomes a file each, run_NAME.trec.
 std::vector<DataSetResult> evaluate_data_sets(const EncoderTeam& team, const std::vector<NamedDataSet>& data_sets,
-                                              const BeirOptions& options);
+                                              const BeirOptions& options, const OnResult& on_result);
 
 /// The plain mean of the forums' (rounded) values.
 DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name);

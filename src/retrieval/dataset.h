@@ -1,6 +1,5 @@
 // Data sets in BEIR's format: FOLDER/corpus.jsonl {_id, title, text}, FOLDER/queries.jsonl {_id, text} and
-// FOLDER/qrels/SPLIT.tsv (header, then query-id ⇥ corpus-id ⇥ integer). Ids are strings; numbers are taken as their
-// digits.
+// FOLDER/qrels/SPLIT.tsv (qrels.h). Ids are strings; numbers are taken as their digits.
 #pragma once
 
 #include <cstdint>
@@ -72,11 +71,5 @@ std::vector<Query> read_queries(const std::filesystem::path& queries_jsonl);
 /// The queries that `qrels` judges, in the file's order. Throws UserError when one of them is missing in the file: the
 /// average would silently leave it out.
 std::vector<Query> read_judged_queries(const std::filesystem::path& queries_jsonl, const Qrels& qrels);
-
-/// Relevance judgements, BEIR's (query-id ⇥ corpus-id ⇥ integer, with or without a header) or TREC's (qid 0 docid
-/// integer); the first line decides. Of a pair that is judged twice the last line counts, as in BEIR, with a warning
-/// when they differ. A judged document need not be in the corpus. Throws UserError naming file and line, or when
-/// nothing is judged.
-Qrels read_qrels(const std::filesystem::path& file);
 
 }  // namespace sgpt

@@ -144,6 +144,18 @@ std::vector<std::string> search_passages(const Encoder& encoder, Passages& passa
   return ids;
 }
 
+/// A relevant passage that the collection lacks can never be found: better said than met as a low value.
+void warn_of_missing(const RelevantDocuments& relevant, const std::vector<std::string>& found,
+                     const fs::path& collection) {
+  std::set<std::string_view> missing;
+  for (const auto& [query, documents] : relevant) missing.insert(documents.begin(), documents.end());
+  const std::size_t all = missing.size();
+  for (const std::string& id : found) missing.erase(id);
+  if (missing.empty()) return;
+  log::warning(fmt::format("{} of {} relevant passages are not in {}, the first \"{}\"", missing.size(), all,
+                           collection.string(), *missing.begin()));
+}
+
 /// One query's part of the sums.
 void add_query(const std::set<std::string>& relevant, const std::vector<ScoredDocument>& hits, DevMetrics& sums) {
   double found = 0;
@@ -212,6 +224,7 @@ DevMetrics evaluate_dev(const Encoder& encoder, const DevFolder& folder, std::in
                                                              .backend = encoder.options().backend});
   Passages passages(folder.collection(), relevant, corpus_max_size);
   const auto ids = search_passages(encoder, passages, search);
+  warn_of_missing(relevant, ids, folder.collection());
   const auto hits = search.hits();
   Run run;
   for (std::size_t i = 0; i < queries.ids.size(); ++i) {

@@ -26,6 +26,16 @@ Json& object_in(Json& parent, const std::string& key, const std::string& file) {
   return child;
 }
 
+/// Values that were not measured as BEIR does are marked.
+void mark_kept_same_ids(Json& root, const DataSetResult& result, const std::string& file) {
+  const char* key = "keep_same_ids";
+  if (result.kept_same_ids) {
+    object_in(object_in(root, key, file), result.model, file)[result.data_set] = true;
+  } else if (root.contains(key)) {
+    object_in(object_in(root, key, file), result.model, file).erase(result.data_set);
+  }
+}
+
 void merge(Json& root, std::span<const DataSetResult> results, const std::string& file) {
   for (const DataSetResult& result : results) {
     for (const Metric metric : all_metrics()) {
@@ -36,6 +46,7 @@ void merge(Json& root, std::span<const DataSetResult> results, const std::string
       }
       data_sets[result.data_set] = std::move(values);
     }
+    mark_kept_same_ids(root, result, file);
   }
 }
 

@@ -1,5 +1,6 @@
 // Result files in the shape that SGPT's model cards have: {"ndcgs": {MODEL: {DATASET: {"NDCG@10": 0.71824, …}}},
-// "maps": …}.
+// "maps": …}. Where documents with their query's id were counted, the file says so: {"keep_same_ids": {MODEL: {DATASET:
+// true}}}.
 #pragma once
 
 #include <filesystem>
@@ -17,6 +18,7 @@ struct DataSetResult {
   std::string data_set;
   std::vector<int> cutoffs;
   MetricTable values;
+  bool kept_same_ids = false;  ///< documents with their query's id were counted, other than BEIR does
 };
 
 /// {"NDCG@1": …, …} of one metric, or of all of them, as JSON text on one line.

@@ -41,13 +41,6 @@ std::optional<double> number(std::string_view text) {
   return value;
 }
 
-void check_id(std::string_view id) {
-  if (id.empty() || id.find_first_of(kSpace) != std::string_view::npos) {
-    throw UserError(
-        fmt::format("the id \"{}\" cannot stand in a run file: TREC's format wants ids without white space", id));
-  }
-}
-
 /// The number of the line that lists a document for a query a second time.
 std::int64_t line_of_second(const std::filesystem::path& file, std::string_view query, std::string_view document) {
   LineReader lines(file);
@@ -105,7 +98,16 @@ Run read_trec_run(const std::filesystem::path& file) {
   return run;
 }
 
-TrecRunWriter::TrecRunWriter(const std::filesystem::path& file, std::string_view tag) : file_(file), tag_(tag) {
+void require_id_for_run(std::string_view id, std::string_view place) {
+  if (!id.empty() && id.find_first_of(kSpace) == std::string_view::npos) return;
+  throw UserError(
+      fmt::format("{}: the id \"{}\" cannot stand in a run file (--run_file): TREC's format wants ids without "
+                  "white space; results alone take any id",
+                  place, id));
+}
+
+TrecRunWriter::TrecRunWriter(const std::filesystem::path& file, std::string_view tag)
+    : place_(file.string()), file_(file), tag_(tag) {
   for (char& c : tag_) {
     if (kSpace.find(c) != std::string_view::npos) c = '_';
   }
@@ -113,10 +115,10 @@ TrecRunWriter::TrecRunWriter(const std::filesystem::path& file, std::string_view
 }
 
 void TrecRunWriter::add(std::string_view query, const std::vector<ScoredDocument>& hits) {
-  check_id(query);
+  require_id_for_run(query, place_);
   std::int64_t rank = 0;
   for (const ScoredDocument& hit : hits) {
-    check_id(hit.id);
+    require_id_for_run(hit.id, place_);
     file_.write(fmt::format("{} Q0 {} {} {} {}\n", query, hit.id, ++rank, static_cast<float>(hit.score), tag_));
   }
 }

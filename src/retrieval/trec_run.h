@@ -15,18 +15,22 @@ namespace sgpt {
 /// twice for a query; naming the file when it has no line.
 Run read_trec_run(const std::filesystem::path& file);
 
+/// Throws UserError, which begins with `place`, when an id is empty or has white space in it.
+void require_id_for_run(std::string_view id, std::string_view place);
+
 /// Writes a run query by query; scores have as many digits as give the same float when read back.
 class TrecRunWriter {
  public:
   /// The tag names the run; white space in it becomes "_".
   TrecRunWriter(const std::filesystem::path& file, std::string_view tag);
 
-  /// `hits` in trec_eval's order. Throws UserError when an id is empty or has white space in it: the format has no
-  /// place for such ids.
+  /// `hits` in trec_eval's order. Throws UserError as require_id_for_run does: the format has no place for such
+  /// ids.
   void add(std::string_view query, const std::vector<ScoredDocument>& hits);
   void commit() { file_.commit(); }
 
  private:
+  std::string place_;
   AtomicFile file_;
   std::string tag_;
 };

@@ -11,6 +11,7 @@
 #include "base/json_lines.h"
 #include "base/log.h"
 #include "retrieval/dataset.h"
+#include "retrieval/qrels.h"
 #include "sgpt/error.h"
 
 namespace sgpt {

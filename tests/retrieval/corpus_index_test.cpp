@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "retrieval/beir_evaluation.h"
 #include "retrieval/corpus_index.h"
+#include "retrieval/qrels.h"
 #include "retrieval/trec_run.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"

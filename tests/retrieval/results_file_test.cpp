@@ -83,6 +83,17 @@ TEST(ResultsFile, OtherFilesAreRefusedAndLeftAlone) {
   EXPECT_EQ(read(file), json::parse("{\"ndcgs\": {\"m\": 5}}"));
 }
 
+TEST(ResultsFile, SaysWhereDocumentsWithTheirQuerysIdWereCounted) {
+  const testing::TempFolder folder;
+  const auto file = folder / "r.json";
+  DataSetResult kept = result_of("m", "d", 1);
+  kept.kept_same_ids = true;
+  merge_into_results_file(file, std::vector{kept, result_of("m", "e", 1)});
+  EXPECT_EQ(read(file)["keep_same_ids"], json::parse("{\"m\": {\"d\": true}}"));
+  merge_into_results_file(file, std::vector{result_of("m", "d", 1)});
+  EXPECT_EQ(read(file)["keep_same_ids"], json::parse("{\"m\": {}}"));
+}
+
 TEST(ResultsFile, TableHasARowAMetric) {
   const auto result = result_of("m", "d", 0.5);
   const std::string table = metrics_table(result.values, result.cutoffs);
@@ -91,41 +102,7 @@ TEST(ResultsFile, TableHasARowAMetric) {
   EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), static_cast<std::ptrdiff_t>(kMetrics));
 }
 
-TEST(FindDataSets, TakesTheFolderOrItsSubFolder) {
-  const testing::TempFolder folder;
-  std::filesystem::create_directories(folder / "fiqa");
-  folder.write("fiqa/corpus.jsonl", "");
-  EXPECT_EQ(find_data_sets(folder / "fiqa", "").at(0).name, "fiqa");
-  EXPECT_EQ(find_data_sets(folder / "fiqa/", "other").at(0).name, "other");
-  EXPECT_EQ(find_data_sets(folder.path(), "fiqa").at(0).folder.path, folder / "fiqa");
-  EXPECT_THROW(find_data_sets(folder.path(), ""), UserError);
-  EXPECT_THROW(find_data_sets(folder.path(), "quora"), UserError);
-  EXPECT_THROW(find_data_sets(folder / "absent", ""), UserError);
-}
-
-TEST(FindDataSets, KnowsTheTwelveForums) {
-  const testing::TempFolder folder;
-  const std::vector<std::string> forums{"android", "english",     "gaming", "gis",  "mathematica", "physics",
-                                        "stats",   "programmers", "tex",    "unix", "webmasters",  "wordpress"};
-  for (const auto& forum : forums) {
-    std::filesystem::create_directories(folder / ("cqadupstack/" + forum));
-    folder.write("cqadupstack/" + forum + "/corpus.jsonl", "");
-  }
-  const auto sets = find_data_sets(folder / "cqadupstack", "");
-  ASSERT_EQ(sets.size(), 12u);
-  EXPECT_EQ(sets[0].name, "cqadupstack_android");
-  EXPECT_EQ(find_data_sets(folder.path(), "cqadupstack").size(), 12u);
-  EXPECT_EQ(find_data_sets(folder.path(), "cqadupstack/english").at(0).name, "cqadupstack_english");
-  std::filesystem::remove_all(folder / "cqadupstack/tex");
-  try {
-    find_data_sets(folder / "cqadupstack", "");
-    FAIL() << "a forum is missing, which went unnoticed";
-  } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("missing: tex"));
-  }
-}
-
-TEST(FindDataSets, MeanOfForumsIsPlain) {
+TEST(ResultsFile, MeanOfForumsIsPlain) {
   const auto mean =
       mean_of({result_of("m", "cqadupstack_a", 0.2), result_of("m", "cqadupstack_b", 0.5)}, "cqadupstack");
   EXPECT_EQ(mean.data_set, "cqadupstack");

@@ -1,9 +1,9 @@
-#include "retrieval/one_line.h"
+#include "cli/one_line.h"
 
 #include <array>
 #include <cstdint>
 
-namespace sgpt {
+namespace sgpt::cli {
 namespace {
 
 struct Character {
@@ -89,4 +89,4 @@ std::size_t columns_of(std::string_view line) {
   return columns;
 }
 
-}  // namespace sgpt
+}  // namespace sgpt::cli
