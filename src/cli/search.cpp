@@ -22,6 +22,7 @@
 #include "cli/model_option.h"
 #include "cli/one_line.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "encode/text_source.h"
 #include "retrieval/corpus_index.h"
 #include "sgpt/error.h"
@@ -206,7 +207,10 @@ std::vector<Question> questions_of(const SearchArguments& arguments) {
 void run_search(const SearchArguments& arguments) {
   const auto questions = questions_of(arguments);
   const MappedFile corpus(arguments.corpus);  // a wrong path is told before the model is loaded
-  const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
+  const Encoder encoder =
+      load_encoder(model_folder(arguments.model), arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
+        return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
+      });
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
   if (questions.empty()) {
     answer_stdin(arguments, index);
