@@ -136,7 +136,7 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   const ThreadScope threads(options.threads);
   const std::vector<TextExample> examples = first_examples({data}, job);
   const ModelFolder folder = read_model_folder(model_folder);
-  const TextPreparation preparation(Tokenizer::load(folder.tokenizer_file()), folder,
+  const TextPreparation preparation(Tokenizer::load(folder.transformer), folder,
                                     {options.brackets, options.max_seq_length});
   const MeasuredBackend measured(options.backend, job.profile);
   Backend& backend = *measured.backend;

@@ -16,6 +16,7 @@
 #include "model/checkpoint.h"
 #include "model/memory_plan.h"
 #include "model/model_folder.h"
+#include "sgpt/tokenizer.h"
 #include "train/activation_plan.h"
 #include "train/trainer.h"
 
@@ -94,6 +95,18 @@ Json types_on_disk(const Checkpoint& checkpoint) {
   return types;
 }
 
+/// What the tokenizer itself puts around a text; null where there is no tokenizer.
+Json special_tokens(const ModelFolder& model) {
+  if (!std::filesystem::exists(model.tokenizer_file())) return {};
+  const Tokenizer tokenizer = Tokenizer::load(model.transformer);
+  const auto tokens = [&](const std::vector<std::int32_t>& ids) {
+    Json list = Json::array();
+    for (const std::int32_t id : ids) list.push_back(tokenizer.decode({&id, 1}));
+    return list;
+  };
+  return {{"before", tokens(tokenizer.special_tokens().before)}, {"behind", tokens(tokenizer.special_tokens().behind)}};
+}
+
 Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const InfoArguments& arguments) {
   const DType stored = matrix_type(checkpoint, model.config);
   const auto backend = make_backend("cpu");
@@ -115,6 +128,7 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["embedding_size"] = model.config.hidden * static_cast<std::int64_t>(model.pooling.size());
   info["normalize"] = model.normalize;
   info["brackets"] = model.brackets ? Json(*model.brackets) : Json();
+  info["special_tokens"] = special_tokens(model);
   info["max_seq_length"] = model.max_seq_length;
   for (const ComputeType type : {ComputeType::f32, ComputeType::bf16, ComputeType::int8}) {
     info["kernels"][name_of(type)] = backend->computes(type) ? Json(backend->kernel_name(type)) : Json();
@@ -180,6 +194,17 @@ void print_training_memory(const Json& memory, const InfoArguments& arguments) {
        arguments.batch, arguments.max_seq_length);
 }
 
+/// Empty for a tokenizer that puts nothing around a text.
+std::string special_tokens_line(const Json& info) {
+  const Json& tokens = info["special_tokens"];
+  if (tokens.is_null() || (tokens["before"].empty() && tokens["behind"].empty())) return "";
+  const std::string shown = fmt::format("{} TEXT {}", fmt::join(tokens["before"].get<std::vector<std::string>>(), " "),
+                                        fmt::join(tokens["behind"].get<std::vector<std::string>>(), " "));
+  const bool brackets = info["brackets"].is_boolean() && info["brackets"].get<bool>();
+  return fmt::format("{}, special tokens of the tokenizer{}", shown,
+                     brackets ? "; not with brackets, which take their place" : ", where brackets are off");
+}
+
 void print(const Json& info, const InfoArguments& arguments) {
   const Json& memory = info["memory"];
   line("name", "{}", info["name"].get<std::string>());
@@ -198,6 +223,7 @@ void print(const Json& info, const InfoArguments& arguments) {
        info["brackets"].is_null()     ? "not recorded: off unless --specb is given"
        : info["brackets"].get<bool>() ? "on"
                                       : "off");
+  if (const std::string around = special_tokens_line(info); !around.empty()) line("around", "{}", around);
   line("max length", "{} tokens", info["max_seq_length"].get<std::int64_t>());
   line("kernels", "{}", kernel_names(info["kernels"]));
   line("memory", "about {} to encode, {} tokens at once ({} of it are pages of the weights' files)",

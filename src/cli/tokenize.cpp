@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -30,6 +31,7 @@ struct Options {
   std::filesystem::path input;
   std::filesystem::path output = "-";
   std::size_t max_tokens = std::numeric_limits<std::size_t>::max();
+  std::optional<bool> special_tokens;
   bool decode = false;
 };
 
@@ -56,17 +58,30 @@ class LineWriter {
   std::optional<AtomicFile> file_;
 };
 
-std::filesystem::path tokenizer_file(const Options& options) {
-  if (!options.tokenizer.empty()) return options.tokenizer;
+/// A tokenizer, and whether its special tokens are put around texts.
+struct Choice {
+  Tokenizer tokenizer;
+  bool special_tokens;
+};
+
+Choice choose(const Options& options) {
+  if (!options.tokenizer.empty()) {
+    return {Tokenizer::load(options.tokenizer), options.special_tokens.value_or(true)};
+  }
   const std::filesystem::path folder = model_folder(options.model);
-  const std::filesystem::path beside = folder / "tokenizer.json";
-  return std::filesystem::exists(beside) ? beside : read_model_folder(folder).tokenizer_file();
+  const bool beside = std::filesystem::exists(folder / "tokenizer.json");
+  Tokenizer tokenizer = Tokenizer::load(beside ? folder : read_model_folder(folder).transformer);
+  if (options.special_tokens) return {std::move(tokenizer), *options.special_tokens};
+  const bool asks = tokenizer.special_tokens().size() > 0;  // else a tokenizer without a model does as well
+  return {std::move(tokenizer), asks && !read_model_folder(folder).brackets.value_or(false)};
 }
 
-std::string encoded_line(const Tokenizer& tokenizer, const JsonLineReader& reader, std::size_t max_tokens) {
+std::string encoded_line(const Choice& choice, const JsonLineReader& reader, std::size_t max_tokens) {
+  const std::string text = reader.required_string("text");
   std::string line = "{\"ids\": [";
   const char* comma = "";
-  for (const std::int32_t id : tokenizer.encode(reader.required_string("text"), max_tokens)) {
+  for (const std::int32_t id : choice.special_tokens ? choice.tokenizer.encode_with_special_tokens(text, max_tokens)
+                                                     : choice.tokenizer.encode(text, max_tokens)) {
     fmt::format_to(std::back_inserter(line), "{}{}", comma, id);
     comma = ", ";
   }
@@ -85,13 +100,13 @@ std::string decoded_line(const Tokenizer& tokenizer, const JsonLineReader& reade
 }
 
 void run(const Options& options) {
-  const Tokenizer tokenizer = Tokenizer::load(tokenizer_file(options));
+  const Choice choice = choose(options);
   JsonLineReader reader(options.input);
   LineWriter writer(options.output);
   while (reader.next()) {
     std::string line;
     try {
-      line = options.decode ? decoded_line(tokenizer, reader) : encoded_line(tokenizer, reader, options.max_tokens);
+      line = options.decode ? decoded_line(choice.tokenizer, reader) : encoded_line(choice, reader, options.max_tokens);
     } catch (const UserError& error) {
       const std::string_view what = error.what();
       if (what.starts_with(reader.place())) throw;
@@ -121,7 +136,17 @@ void add_tokenize(CLI::App& app) {
           ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30))
           ->type_name("N")
           ->default_str("all");
-  command->add_flag("--decode", options->decode, "Turn ids back into texts")->excludes(most);
+  CLI::Option* with = command->add_flag_callback(
+      names("--special_tokens"), [options] { options->special_tokens = true; },
+      "Put the tokenizer's special tokens (<s>, </s>) around texts, if it has any; --max_tokens includes them. By "
+      "default as encode does: yes, unless the model's texts stand in brackets, which are not shown here");
+  CLI::Option* without = command->add_flag_callback(
+      names("--no_special_tokens"), [options] { options->special_tokens = false; }, "No special tokens around texts");
+  with->excludes(without);
+  command->add_flag("--decode", options->decode, "Turn ids back into texts")
+      ->excludes(most)
+      ->excludes(with)
+      ->excludes(without);
   command->callback([options] { run(*options); });
 }
 

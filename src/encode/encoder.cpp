@@ -83,7 +83,7 @@ Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOp
                       std::unique_ptr<Backend> own_backend)
     : folder(read_model_folder(model_folder)),
       options(settle(wanted, folder)),
-      preparation(Tokenizer::load(folder.tokenizer_file()), folder, {wanted.brackets, wanted.max_seq_length}),
+      preparation(Tokenizer::load(folder.transformer), folder, {wanted.brackets, wanted.max_seq_length}),
       backend(own_backend ? std::move(own_backend) : make_backend(options.backend)),
       checkpoint(open_weights(folder, options.trained)),
       model(*backend, checkpoint, folder.config, {},

@@ -57,10 +57,12 @@ TextPreparation::TextPreparation(Tokenizer tokenizer, const ModelFolder& folder,
                     "belong together",
                     folder.tokenizer_file().string(), tokenizer_.vocab_size(), folder.config.vocabulary));
   }
-  const std::int64_t shortest = brackets_ ? kBrackets + 1 : 1;
-  if (max_seq_length_ < shortest) {
-    throw UserError(fmt::format("max_seq_length is {}, but at least {} is needed{}", max_seq_length_, shortest,
-                                brackets_ ? ": two brackets and one token between them" : ""));
+  const auto around = brackets_ ? kBrackets : static_cast<std::int64_t>(tokenizer_.special_tokens().size());
+  if (max_seq_length_ < around + 1) {
+    throw UserError(fmt::format("max_seq_length is {}, but at least {} is needed{}", max_seq_length_, around + 1,
+                                brackets_    ? ": two brackets and one token between them"
+                                : around > 0 ? ": the special tokens of the tokenizer and one of the text"
+                                             : ""));
   }
   if (brackets_) {
     query_ = {bracket_id(tokenizer_, folder, "["), bracket_id(tokenizer_, folder, "]")};
@@ -71,7 +73,7 @@ TextPreparation::TextPreparation(Tokenizer tokenizer, const ModelFolder& folder,
 TokenIds TextPreparation::ids(std::string_view text, TextKind kind) const {
   check_utf8(text);
   const std::string_view stripped = strip(text);
-  if (!brackets_) return tokenizer_.encode(stripped, static_cast<std::size_t>(max_seq_length_));
+  if (!brackets_) return tokenizer_.encode_with_special_tokens(stripped, static_cast<std::size_t>(max_seq_length_));
   const Pair& pair = kind == TextKind::query ? query_ : document_;
   TokenIds ids = tokenizer_.encode(stripped, static_cast<std::size_t>(max_seq_length_ - kBrackets));
   ids.insert(ids.begin(), pair.open);

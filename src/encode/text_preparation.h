@@ -1,4 +1,5 @@
-// From a text to the ids that the model sees: stripped, tokenised, cut and put in brackets. Encoding and training share
+// From a text to the ids that the model sees: stripped, tokenised, cut and put in brackets or, without brackets, in the
+// special tokens that the tokenizer itself puts around a text. Encoding and training share
 // it, so that a text is read the same way everywhere.
 #pragma once
 
@@ -24,14 +25,14 @@ class TextPreparation {
   /// What is left unset is taken from the folder; brackets that nobody speaks of are off, which one log line says.
   struct Options {
     std::optional<bool> brackets = {};                ///< `[` … `]` around queries, `{` … `}` around documents
-    std::optional<std::int64_t> max_seq_length = {};  ///< tokens a text, both brackets included
+    std::optional<std::int64_t> max_seq_length = {};  ///< tokens a text, brackets or special tokens included
   };
 
   /// Throws UserError when the tokenizer has more ids than the model has embedding rows, when the length has no room
-  /// for a token (1, or 3 with brackets), or when the folder asks for lower-casing, which sgpt does not do.
+  /// for a token beside brackets or special tokens, or when the folder asks for lower-casing, which sgpt does not do.
   TextPreparation(Tokenizer tokenizer, const ModelFolder& folder, const Options& options);
 
-  /// The ids of a text, at most max_seq_length(); empty only for an empty text without brackets. Throws UserError on
+  /// The ids of a text, at most max_seq_length(); empty only for an empty text with nothing around. Throws UserError on
   /// invalid UTF-8, naming the byte.
   TokenIds ids(std::string_view text, TextKind kind) const;
 

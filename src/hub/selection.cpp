@@ -19,17 +19,13 @@ namespace {
 // The first that a folder has is taken.
 constexpr std::array<std::string_view, 4> kWeights = {"model.safetensors", "model.safetensors.index.json",
                                                       "pytorch_model.bin", "pytorch_model.bin.index.json"};
-constexpr std::array<std::string_view, 9> kRootFiles = {"config.json",
-                                                        "tokenizer.json",
-                                                        "tokenizer_config.json",
-                                                        "special_tokens_map.json",
-                                                        "modules.json",
-                                                        "sentence_bert_config.json",
-                                                        "config_sentence_transformers.json",
-                                                        "sgpt_config.json",
-                                                        "README.md"};
-constexpr std::array<std::string_view, 5> kModuleFiles = {"config.json", "tokenizer.json", "tokenizer_config.json",
-                                                          "special_tokens_map.json", "sentence_bert_config.json"};
+constexpr std::array<std::string_view, 10> kRootFiles = {
+    "config.json",       "tokenizer.json", "tokenizer_config.json",     "special_tokens_map.json",
+    "added_tokens.json", "modules.json",   "sentence_bert_config.json", "config_sentence_transformers.json",
+    "sgpt_config.json",  "README.md"};
+constexpr std::array<std::string_view, 6> kModuleFiles = {"config.json",           "tokenizer.json",
+                                                          "tokenizer_config.json", "special_tokens_map.json",
+                                                          "added_tokens.json",     "sentence_bert_config.json"};
 
 template <std::size_t kSize>
 bool contains(const std::array<std::string_view, kSize>& names, std::string_view name) {

@@ -104,14 +104,15 @@ Json special_tokens(const Json& tokenizer) {
   return roles;
 }
 
-/// tokenizer.json and the two files that transformers wants beside it.
+/// tokenizer.json and the files that transformers looks for beside it.
 void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, const fs::path& tokenizer_json,
                      const fs::path& source_folder, const Json& tokenizer) {
   carry_over(tokenizer_json, folder / "tokenizer.json");
   std::error_code none;
-  const Json roles = special_tokens(tokenizer);
+  Json roles = special_tokens(tokenizer);
   if (const fs::path config = source_folder / "tokenizer_config.json"; fs::exists(config, none)) {
     carry_over(config, folder / "tokenizer_config.json");
+    for (const auto& [role, value] : parse_ordered(config).items()) roles.erase(role);  // it names them itself
   } else {
     Json made{{"tokenizer_class", "PreTrainedTokenizerFast"},
               {"model_max_length", settings.max_seq_length},
@@ -124,6 +125,9 @@ void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, co
     carry_over(map, folder / "special_tokens_map.json");
   } else {
     write_json(folder / "special_tokens_map.json", roles);
+  }
+  if (const fs::path added = source_folder / "added_tokens.json"; fs::exists(added, none)) {
+    carry_over(added, folder / "added_tokens.json");
   }
 }
 

@@ -35,8 +35,8 @@ std::size_t space_end_behind(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens)
-    : tokens_(std::move(tokens)), places_(tokens_.size()) {
+AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens, bool splits_special)
+    : tokens_(std::move(tokens)), splits_special_(splits_special), places_(tokens_.size()) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     const std::string& content = tokens_[i].content;
     places_.add(content, static_cast<std::uint32_t>(i));
@@ -63,6 +63,7 @@ bool AddedTokenFinder::for_each_piece(std::string_view text, Visit visit) const 
     std::size_t begin = at;
     std::size_t end = at + token->content.size();
     at = end;  // a token that is found and then refused still covers its characters
+    if (splits_special_ && token->special) continue;
     if (token->single_word && (word_before(text, begin) || word_behind(text, end))) continue;
     if (token->lstrip) begin = std::max(space_begin_before(text, begin), done);
     if (token->rstrip) end = space_end_behind(text, end);

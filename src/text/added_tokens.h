@@ -18,9 +18,10 @@ namespace sgpt {
 struct AddedToken {
   std::string content;
   std::uint32_t id = 0;
-  bool single_word = false;  // only where no word character is adjacent
-  bool lstrip = false;       // takes the white space before it
-  bool rstrip = false;       // takes the white space behind it
+  std::uint32_t file_id = 0;  // what the file says, where that is another
+  bool single_word = false;   // only where no word character is adjacent
+  bool lstrip = false;        // takes the white space before it
+  bool rstrip = false;        // takes the white space behind it
   bool normalized =
       false;  // looked for after the others, in what they leave (and in normalised text, had we normalisers)
   bool special = false;
@@ -29,8 +30,9 @@ struct AddedToken {
 /// Finds the tokens of a set, leftmost first and of several at one place the longest.
 class AddedTokenFinder {
  public:
-  /// The contents differ and none is empty.
-  explicit AddedTokenFinder(std::vector<AddedToken> tokens);
+  /// The contents differ and none is empty. With `splits_special` special tokens are text, though no token begins
+  /// within one.
+  explicit AddedTokenFinder(std::vector<AddedToken> tokens, bool splits_special = false);
 
   /// Either a token, or (token null) a stretch of text between tokens, never empty. Returns false to stop.
   using Visit = FunctionRef<bool(std::string_view stretch, const AddedToken* token)>;
@@ -42,6 +44,7 @@ class AddedTokenFinder {
   const AddedToken* longest_at(std::string_view text, std::size_t at) const;
 
   std::vector<AddedToken> tokens_;
+  bool splits_special_;
   Vocabulary places_;                                  // content → place in tokens_
   std::array<bool, 256> begins_{};                     // does a token begin with this byte?
   std::array<std::vector<std::size_t>, 256> lengths_;  // by the first byte, descending

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "sgpt/error.h"
@@ -84,6 +85,14 @@ bool JsonNode::boolean_or(std::string_view key, bool otherwise) const {
   return node ? node->boolean() : otherwise;
 }
 
+void JsonNode::only(std::initializer_list<std::string_view> known) const {
+  for (const auto [key, value] : object()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      complain(fmt::format("the key \"{}\" is not known; sgpt reads what tokenizers 0.23 writes", key));
+    }
+  }
+}
+
 JsonNode JsonNode::at(std::size_t i, simdjson::dom::element value) const {
   return {file_, fmt::format("{}[{}]", place_, i), value};
 }
@@ -92,9 +101,11 @@ JsonNode JsonNode::at(std::string_view key, simdjson::dom::element value) const 
   return {file_, place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key), value};
 }
 
-void JsonNode::complain(std::string_view what) const {
-  throw UserError(place_.empty() ? fmt::format("{}: {}", file_, what) : fmt::format("{}: {}: {}", file_, place_, what));
+std::string JsonNode::told(std::string_view what) const {
+  return place_.empty() ? fmt::format("{}: {}", file_, what) : fmt::format("{}: {}: {}", file_, place_, what);
 }
+
+void JsonNode::complain(std::string_view what) const { throw UserError(told(what)); }
 
 void JsonNode::expected(std::string_view what) const {
   complain(fmt::format("expected {}, found {}", what, description(value_)));

@@ -32,11 +32,15 @@ class JsonNode {
   std::optional<JsonNode> find(std::string_view key) const;
   JsonNode required(std::string_view key) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
+  /// Throws when the object has a key besides these: what it means nobody knows.
+  void only(std::initializer_list<std::string_view> known) const;
   /// The i-th of an array, or the value under a key met while iterating.
   JsonNode at(std::size_t i, simdjson::dom::element value) const;
   JsonNode at(std::string_view key, simdjson::dom::element value) const;
 
-  /// Throws "FILE: PLACE: what".
+  /// "FILE: PLACE: what".
+  std::string told(std::string_view what) const;
+  /// Throws that.
   [[noreturn]] void complain(std::string_view what) const;
   /// Throws that the value was expected to be something else than it is.
   [[noreturn]] void expected(std::string_view what) const;

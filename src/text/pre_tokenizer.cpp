@@ -72,7 +72,8 @@ void PreTokenizer::add_split(std::string_view pattern, SplitBehavior behavior, b
 }
 
 void PreTokenizer::set_byte_level(bool add_prefix_space, bool use_pattern) {
-  if (add_prefix_space) prefix_space_before_ = splits_.size();
+  byte_level_begin_ = splits_.size();
+  set_prefix_space(add_prefix_space);
   if (use_pattern) add_split(kGpt2Pattern, SplitBehavior::isolated, false);
   byte_level_ = true;
 }

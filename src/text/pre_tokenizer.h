@@ -27,6 +27,10 @@ class PreTokenizer {
   void set_byte_level(bool add_prefix_space, bool use_pattern);
   bool byte_level() const { return byte_level_; }
 
+  /// Whether a space is put before each piece that has none; to be set for byte-level words only.
+  bool prefix_space() const { return prefix_space_before_ != kNowhere; }
+  void set_prefix_space(bool add) { prefix_space_before_ = add ? byte_level_begin_ : kNowhere; }
+
   /// The known patterns through the regular-expression engine as well: the slow way, for tests.
   void disable_scanners();
 
@@ -38,6 +42,8 @@ class PreTokenizer {
   bool for_each_word(std::string_view text, Emit emit) const;
 
  private:
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+
   struct Split {
     Regex regex;
     SplitBehavior behavior;
@@ -48,7 +54,8 @@ class PreTokenizer {
   bool run(std::size_t step, std::string_view text, Emit emit) const;
 
   std::vector<Split> splits_;
-  std::size_t prefix_space_before_ = static_cast<std::size_t>(-1);  // the split whose input gets a leading space
+  std::size_t byte_level_begin_ = 0;            // the split with which ByteLevel begins
+  std::size_t prefix_space_before_ = kNowhere;  // the split whose input gets a leading space
   bool byte_level_ = false;
 };
 

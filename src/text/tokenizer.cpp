@@ -13,7 +13,7 @@
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
 #include "text/pre_tokenizer.h"
-#include "text/tokenizer_file.h"
+#include "text/tokenizer_folder.h"
 #include "text/utf8.h"
 
 namespace sgpt {
@@ -54,8 +54,10 @@ struct Tokenizer::Impl {
   explicit Impl(TokenizerParts parts)
       : bpe(std::move(parts.model)),
         pre_tokenizer(std::move(parts.pre_tokenizer)),
-        raw_tokens(chosen(parts.added_tokens, false)),
-        normalized_tokens(chosen(parts.added_tokens, true)),
+        raw_tokens(chosen(parts.added_tokens, false), parts.splits_special_tokens),
+        normalized_tokens(chosen(parts.added_tokens, true), parts.splits_special_tokens),
+        special_tokens(std::move(parts.special_tokens)),
+        cuts_left(parts.cuts_left),
         decodes_bytes(parts.decodes_bytes) {
     for (const AddedToken& token : parts.added_tokens) added.add(token.content, token.id);
     id_end = std::max(bpe.vocabulary().id_end(), added.id_end());
@@ -96,14 +98,19 @@ struct Tokenizer::Impl {
   PreTokenizer pre_tokenizer;
   AddedTokenFinder raw_tokens;
   AddedTokenFinder normalized_tokens;
+  SpecialTokens special_tokens;
+  bool cuts_left;
   bool decodes_bytes;
   Vocabulary added;
   std::uint32_t id_end = 0;
   mutable WorkspacePool workspaces;
 };
 
-Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
-  return Tokenizer(std::make_shared<const Impl>(read_tokenizer_file(tokenizer_json)));
+Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json_or_folder) {
+  std::error_code none;
+  const bool folder = std::filesystem::is_directory(tokenizer_json_or_folder, none);
+  return Tokenizer(std::make_shared<const Impl>(folder ? read_tokenizer_folder(tokenizer_json_or_folder)
+                                                       : read_tokenizer_file(tokenizer_json_or_folder)));
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, std::size_t max_tokens) const {
@@ -113,8 +120,23 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, std::size_t m
   std::vector<std::int32_t> ids;
   if (max_tokens == 0) return ids;
   auto workspace = impl_->workspaces.take();
-  impl_->encode(text, max_tokens, *workspace, ids);
+  impl_->encode(text, impl_->cuts_left ? std::numeric_limits<std::size_t>::max() : max_tokens, *workspace, ids);
   impl_->workspaces.give_back(std::move(workspace));
+  if (ids.size() > max_tokens) ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(max_tokens));
+  return ids;
+}
+
+const SpecialTokens& Tokenizer::special_tokens() const { return impl_->special_tokens; }
+
+std::vector<std::int32_t> Tokenizer::encode_with_special_tokens(std::string_view text, std::size_t max_tokens) const {
+  const SpecialTokens& around = impl_->special_tokens;
+  if (max_tokens < around.size()) {
+    throw UserError(
+        fmt::format("{} tokens have no room for the {} special tokens around a text", max_tokens, around.size()));
+  }
+  std::vector<std::int32_t> ids = encode(text, max_tokens - around.size());
+  ids.insert(ids.begin(), around.before.begin(), around.before.end());
+  ids.insert(ids.end(), around.behind.begin(), around.behind.end());
   return ids;
 }
 

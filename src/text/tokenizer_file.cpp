@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "base/log.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
 #include "text/byte_alphabet.h"
@@ -16,6 +18,10 @@ namespace {
 
 [[noreturn]] void refuse(const JsonNode& node, std::string_view what) {
   node.complain(fmt::format("{} is not supported; sgpt reads byte-level BPE tokenizers (BLOOM, GPT-2, GPT-Neo)", what));
+}
+
+void check_byte_level_keys(const JsonNode& node) {
+  node.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
 }
 
 std::string_view type_of(const JsonNode& node) { return node.required("type").string(); }
@@ -104,6 +110,8 @@ void check_neutral_options(const JsonNode& node) {
 }
 
 BpeModel read_model(const JsonNode& node, bool byte_level) {
+  node.only({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
+             "byte_fallback", "ignore_merges", "vocab", "merges"});
   if (const auto type = node.find("type"); type && type->string() != "BPE") {
     refuse(*type, fmt::format("the model \"{}\"", type->string()));
   }
@@ -133,6 +141,7 @@ void for_each_step(const JsonNode& node, std::string_view key, const Step& step)
     step(node);
     return;
   }
+  node.only({"type", key});
   const JsonNode list = node.required(key);
   std::size_t i = 0;
   for (const simdjson::dom::element value : list.array()) for_each_step(list.at(i++, value), key, step);
@@ -156,7 +165,9 @@ SplitBehavior split_behavior(const JsonNode& node) {
 }
 
 void read_split(const JsonNode& node, PreTokenizer& result) {
+  node.only({"type", "pattern", "behavior", "invert"});
   const JsonNode pattern = node.required("pattern");
+  pattern.only({"String", "Regex"});
   const auto literal = pattern.find("String");
   const std::string expression =
       literal ? escaped_pattern(literal->string()) : std::string(pattern.required("Regex").string());
@@ -178,6 +189,7 @@ PreTokenizer read_pre_tokenizer(const JsonNode& root) {
     if (type == "Split") {
       read_split(step, result);
     } else if (type == "ByteLevel") {
+      check_byte_level_keys(step);
       result.set_byte_level(step.boolean_or("add_prefix_space", true), step.boolean_or("use_regex", true));
     } else {
       refuse(step, fmt::format("the pre_tokenizer \"{}\"", type));
@@ -186,15 +198,83 @@ PreTokenizer read_pre_tokenizer(const JsonNode& root) {
   return result;
 }
 
-/// What these add (special tokens) or change (offsets) we never use: the Encoder puts brackets around a text itself.
-void check_post_processor(const JsonNode& root) {
+std::int32_t read_id(const JsonNode& node) {
+  return static_cast<std::int32_t>(node.integer_below(Vocabulary::kIdLimit));
+}
+
+/// "single" is a list of special tokens with the text ({"Sequence": {"id": "A"}}) among them; "pair" is for two texts.
+SpecialTokens read_template(const JsonNode& node) {
+  node.only({"type", "single", "pair", "special_tokens"});
+  SpecialTokens result;
+  const JsonNode single = node.required("single");
+  bool text_is_there = false;
+  std::size_t i = 0;
+  for (const simdjson::dom::element value : single.array()) {
+    const JsonNode piece = single.at(i++, value);
+    piece.only({"Sequence", "SpecialToken"});
+    if (const auto sequence = piece.find("Sequence")) {
+      if (sequence->required("id").string() != "A") sequence->expected("the text A, which is the only one");
+      if (text_is_there) refuse(*sequence, "a template with the text twice");
+      text_is_there = true;
+      continue;
+    }
+    const JsonNode ids = node.required("special_tokens")
+                             .required(piece.required("SpecialToken").required("id").string())
+                             .required("ids");
+    std::size_t k = 0;
+    for (const simdjson::dom::element id : ids.array()) {
+      (text_is_there ? result.behind : result.before).push_back(read_id(ids.at(k++, id)));
+    }
+  }
+  if (!text_is_there) refuse(single, "a template without the text");
+  return result;
+}
+
+/// The id of a ["token", id].
+std::int32_t read_token_and_id(const JsonNode& node) {
+  const simdjson::dom::array pair = node.array();
+  if (pair.size() != 2) node.expected("a token and its id, as [\"</s>\", 2]");
+  return read_id(node.at(std::size_t{1}, pair.at(1)));
+}
+
+SpecialTokens read_post_processor(const JsonNode& root) {
+  SpecialTokens result;
   const auto node = root.find("post_processor");
-  if (!node) return;
-  for_each_step(*node, "processors", [](const JsonNode& step) {
+  if (!node) return result;
+  bool found = false;
+  for_each_step(*node, "processors", [&](const JsonNode& step) {
     const std::string_view type = type_of(step);
-    if (type != "ByteLevel" && type != "TemplateProcessing")
+    if (type == "ByteLevel") {  // changes offsets only
+      check_byte_level_keys(step);
+      return;
+    }
+    if (found) refuse(step, fmt::format("the post_processor \"{}\" behind another that adds tokens", type));
+    found = true;
+    if (type == "TemplateProcessing") {
+      result = read_template(step);
+    } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+      step.only({"type", "sep", "cls", "trim_offsets", "add_prefix_space"});
+      result = {{read_token_and_id(step.required("cls"))}, {read_token_and_id(step.required("sep"))}};
+    } else {
       refuse(step, fmt::format("the post_processor \"{}\"", type));
+    }
   });
+  return result;
+}
+
+/// Ids without a token would reach the model unseen.
+void check_special_tokens(const JsonNode& root, const TokenizerParts& parts) {
+  const auto known = [&](std::int32_t id) {
+    return parts.model.vocabulary.token_of(static_cast<std::uint32_t>(id)).has_value() ||
+           std::any_of(parts.added_tokens.begin(), parts.added_tokens.end(),
+                       [&](const AddedToken& token) { return token.id == static_cast<std::uint32_t>(id); });
+  };
+  for (const auto* ids : {&parts.special_tokens.before, &parts.special_tokens.behind}) {
+    for (const std::int32_t id : *ids) {
+      if (known(id)) continue;
+      root.required("post_processor").complain(fmt::format("no token has the id {}, which it adds", id));
+    }
+  }
 }
 
 bool read_decoder(const JsonNode& root) {
@@ -203,6 +283,7 @@ bool read_decoder(const JsonNode& root) {
   int steps = 0;
   for_each_step(*node, "decoders", [&](const JsonNode& step) {
     if (type_of(step) != "ByteLevel" || ++steps > 1) refuse(step, fmt::format("the decoder \"{}\"", type_of(step)));
+    check_byte_level_keys(step);
   });
   if (steps == 0) refuse(*node, "a decoder without a step");
   return true;
@@ -212,10 +293,11 @@ bool read_decoder(const JsonNode& root) {
 // ----------------------------------------------------------------------------------------------------
 
 AddedToken read_added_token(const JsonNode& node) {
+  node.only({"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
   AddedToken token;
   token.content = node.required("content").string();
   if (token.content.empty()) node.complain("an added token with an empty \"content\"");
-  token.id = node.required("id").integer_below(Vocabulary::kIdLimit);
+  token.file_id = node.required("id").integer_below(Vocabulary::kIdLimit);
   token.single_word = node.boolean_or("single_word", false);
   token.lstrip = node.boolean_or("lstrip", false);
   token.rstrip = node.boolean_or("rstrip", false);
@@ -224,29 +306,64 @@ AddedToken read_added_token(const JsonNode& node) {
   return token;
 }
 
+/// Their ids are those that `tokenizers` gives them; a file that says otherwise of a token in the vocabulary
+/// contradicts itself.
 std::vector<AddedToken> read_added_tokens(const JsonNode& root, const Vocabulary& vocabulary) {
   std::vector<AddedToken> result;
   const auto list = root.find("added_tokens");
   if (!list) return result;
   Vocabulary seen;
+  bool told = false;
   std::size_t i = 0;
   for (const simdjson::dom::element value : list->array()) {
     const JsonNode node = list->at(i++, value);
     AddedToken token = read_added_token(node);
     const auto id = vocabulary.id_of(token.content);
-    if (id && *id != token.id) {
-      node.complain(fmt::format("\"{}\" has the id {} here and {} in the vocabulary", token.content, token.id, *id));
-    }
-    if (!id && vocabulary.token_of(token.id)) {
+    if (id && *id != token.file_id) {
       node.complain(
-          fmt::format("the id {} belongs to \"{}\" in the vocabulary", token.id, *vocabulary.token_of(token.id)));
+          fmt::format("\"{}\" has the id {} here and {} in the vocabulary", token.content, token.file_id, *id));
     }
-    if (seen.add(token.content, token.id) != Vocabulary::Added::yes) {
-      node.complain(fmt::format("\"{}\" or its id {} stands in the list twice", token.content, token.id));
+    if (const auto other = vocabulary.token_of(token.file_id); !id && other) {
+      node.complain(fmt::format("the id {} belongs to \"{}\" in the vocabulary", token.file_id, *other));
+    }
+    if (seen.add(token.content, token.file_id) != Vocabulary::Added::yes) {
+      node.complain(fmt::format("\"{}\" or its id {} stands in the list twice", token.content, token.file_id));
+    }
+    token.id = added_token_id(token.content, vocabulary, result);
+    if (token.id != token.file_id) {
+      if (vocabulary.token_of(token.id) && !id) {
+        node.complain(
+            fmt::format("\"{}\" would get the id {}, the next behind the {} tokens of the vocabulary, but \"{}\" "
+                        "has it",
+                        token.content, token.id, vocabulary.size(), *vocabulary.token_of(token.id)));
+      }
+      if (!told)
+        log::warning(
+            node.told(fmt::format("\"{}\" has the id {}, as in tokenizers and transformers, not {}: ids of added "
+                                  "tokens follow one another",
+                                  token.content, token.id, token.file_id)));
+      told = true;
     }
     result.push_back(std::move(token));
   }
   return result;
+}
+
+void read_truncation(const JsonNode& root, TokenizerParts& parts) {
+  const auto node = root.find("truncation");
+  if (!node) return;
+  node->only({"direction", "max_length", "strategy", "stride"});
+  const auto direction = node->find("direction");
+  if (!direction) return;
+  if (direction->string() != "Left" && direction->string() != "Right") direction->expected("Left or Right");
+  parts.cuts_left = direction->string() == "Left";
+}
+
+void read_padding(const JsonNode& root, TokenizerParts& parts) {
+  const auto node = root.find("padding");
+  if (!node) return;
+  node->only({"strategy", "direction", "pad_to_multiple_of", "pad_id", "pad_type_id", "pad_token"});
+  if (const auto token = node->find("pad_token")) parts.pad_token = token->string();
 }
 
 }  // namespace
@@ -261,13 +378,32 @@ TokenizerParts read_tokenizer_file(const std::filesystem::path& path) {
                                 path.string(), simdjson::error_message(error)));
   }
   const JsonNode root(path.string(), "", document);
+  root.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+             "decoder", "model"});
+  if (const auto version = root.find("version"); version && version->string() != "1.0") version->expected("\"1.0\"");
   PreTokenizer pre_tokenizer = read_pre_tokenizer(root);
   check_normalizer(root);
-  check_post_processor(root);
+  SpecialTokens special_tokens = read_post_processor(root);
   const bool decodes_bytes = read_decoder(root);
   BpeModel model = read_model(root.required("model"), pre_tokenizer.byte_level());
   auto added_tokens = read_added_tokens(root, model.vocabulary);
-  return {std::move(model), std::move(pre_tokenizer), std::move(added_tokens), decodes_bytes};
+  TokenizerParts parts{.model = std::move(model),
+                       .pre_tokenizer = std::move(pre_tokenizer),
+                       .added_tokens = std::move(added_tokens),
+                       .special_tokens = std::move(special_tokens),
+                       .decodes_bytes = decodes_bytes};
+  check_special_tokens(root, parts);
+  read_truncation(root, parts);
+  read_padding(root, parts);
+  return parts;
+}
+
+std::uint32_t added_token_id(std::string_view content, const Vocabulary& vocabulary,
+                             const std::vector<AddedToken>& added) {
+  if (const auto id = vocabulary.id_of(content)) return *id;
+  auto next = static_cast<std::uint32_t>(vocabulary.size());
+  for (const AddedToken& token : added) next = std::max(next, token.id + 1);
+  return next;
 }
 
 }  // namespace sgpt

@@ -1,9 +1,13 @@
 // Reads the tokenizer.json of the `tokenizers` library into the parts of ours.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include "sgpt/tokenizer.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/pre_tokenizer.h"
@@ -14,12 +18,21 @@ struct TokenizerParts {
   BpeModel model;
   PreTokenizer pre_tokenizer;
   std::vector<AddedToken> added_tokens;
-  bool decodes_bytes = true;  // decoder ByteLevel; without a decoder tokens are joined by spaces
+  SpecialTokens special_tokens;        // what the post_processor puts around a text
+  std::string pad_token = {};          // of the section "padding"; empty without one
+  bool decodes_bytes = true;           // decoder ByteLevel; without a decoder tokens are joined by spaces
+  bool splits_special_tokens = false;  // special tokens in a text are text
+  bool cuts_left = false;              // a text too long loses its begin instead of its end
 };
 
 /// Throws UserError naming the file, the place in it, what was expected and what was found: when the file is missing or
-/// broken, and for every part that is not supported. "truncation" and "padding" are not looked at: cutting is the
-/// Encoder's business, and we never pad.
+/// broken, and for every part and key that is not known. Of "truncation" only the direction is taken: the length is the
+/// caller's business. Of "padding" only the token's name: we never pad.
 TokenizerParts read_tokenizer_file(const std::filesystem::path& path);
+
+/// The id that `tokenizers` gives to an added token, whatever the file says: the vocabulary's where the token stands in
+/// it, else the next that is free behind vocabulary and added tokens.
+std::uint32_t added_token_id(std::string_view content, const Vocabulary& vocabulary,
+                             const std::vector<AddedToken>& added);
 
 }  // namespace sgpt

@@ -332,7 +332,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   require_weights_memory(*backend, checkpoint, settings.config, which, options.compute, ranks);
   Bloom model(*backend, checkpoint, settings.config, which, options.compute);
 
-  const TextPreparation preparation(Tokenizer::load(settings.tokenizer_file()), settings, {});
+  const TextPreparation preparation(Tokenizer::load(settings.transformer), settings, {});
   const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation);
   const TrainingSet& data = *training_set;
   BatchOrder order(data.size(), {.batch_size = options.batch_size,

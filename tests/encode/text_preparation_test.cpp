@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "encode/batching.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
@@ -66,6 +69,23 @@ TEST_F(TextPreparationTest, AnEmptyTextIsItsBracketsOrNothing) {
   EXPECT_THAT(prepare({.brackets = true}).ids("", TextKind::query), ElementsAre(id("["), id("]")));
   EXPECT_THAT(prepare({.brackets = true}).ids(" \n", TextKind::document), ElementsAre(id("{"), id("}")));
   EXPECT_THAT(prepare({.brackets = false}).ids("  ", TextKind::query), IsEmpty());
+}
+
+TEST_F(TextPreparationTest, PutsTheTokenizersSpecialTokensAroundWhereBracketsAreOff) {
+  const auto path = model_.tokenizer_file();
+  nlohmann::json tokenizer = nlohmann::json::parse(std::ifstream(path));
+  const nlohmann::json end = tokenizer["added_tokens"][0];
+  tokenizer["post_processor"] = {
+      {"type", "RobertaProcessing"}, {"cls", {end["content"], end["id"]}}, {"sep", {end["content"], end["id"]}}};
+  std::ofstream(path) << tokenizer;
+  const auto around = end["id"].get<std::int32_t>();
+  EXPECT_THAT(prepare({.brackets = false}).ids("the", TextKind::query), ElementsAre(around, id("the"), around));
+  EXPECT_THAT(prepare({.brackets = false}).ids(" ", TextKind::query), ElementsAre(around, around));
+  EXPECT_THAT(prepare({.brackets = true}).ids("the", TextKind::query), ElementsAre(id("["), id("the"), id("]")));
+  const TokenIds cut = prepare({.brackets = false}).ids("xxxxxxxxxxxxxxxx", TextKind::query);
+  EXPECT_EQ(cut.size(), 8u);
+  EXPECT_EQ(cut.back(), around);
+  EXPECT_THAT(failure({.brackets = false, .max_seq_length = 2}), HasSubstr("at least 3"));
 }
 
 TEST_F(TextPreparationTest, TakesFromTheFolderWhatIsNotSaid) {

@@ -60,6 +60,24 @@ inline nlohmann::json byte_tokenizer(const std::vector<std::pair<std::string, st
           {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", list}}}};
 }
 
+/// A post-processor that puts these tokens ("<unk>" or "</s>"; "" for none) before and behind a text.
+inline nlohmann::json around(const std::string& before, const std::string& behind) {
+  nlohmann::json single = nlohmann::json::array();
+  nlohmann::json tokens = nlohmann::json::object();
+  const auto add = [&](const std::string& token) {
+    if (token.empty()) return;
+    single.push_back({{"SpecialToken", {{"id", token}, {"type_id", 0}}}});
+    tokens[token] = {{"id", token}, {"ids", {token == "<unk>" ? 0 : 1}}, {"tokens", {token}}};
+  };
+  add(before);
+  single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  add(behind);
+  return {{"type", "TemplateProcessing"},
+          {"single", single},
+          {"pair", nlohmann::json::array()},
+          {"special_tokens", tokens}};
+}
+
 inline Tokenizer load(const nlohmann::json& tokenizer) {
   const TemporaryFile file(tokenizer.dump());
   return Tokenizer::load(file.path());

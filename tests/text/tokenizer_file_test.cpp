@@ -122,9 +122,38 @@ const std::vector<BadFile>& bad_files() {
        "WordPiece"},
       {"another post-processor",
        [](json& f) {
-         f["post_processor"] = {{"type", "BertProcessing"}};
+         f["post_processor"] = {{"type", "FancyProcessing"}};
        },
-       "BertProcessing"},
+       "FancyProcessing"},
+      {"two post-processors that add tokens",
+       [](json& f) {
+         f["post_processor"] = {{"type", "Sequence"},
+                                {"processors", {testing::around("</s>", ""), testing::around("", "</s>")}}};
+       },
+       "processors[1]"},
+      {"a template without the text",
+       [](json& f) {
+         f["post_processor"] = testing::around("</s>", "");
+         f["post_processor"]["single"].erase(1);
+       },
+       "without the text"},
+      {"a template with an unknown token",
+       [](json& f) {
+         f["post_processor"] = testing::around("</s>", "");
+         f["post_processor"]["special_tokens"]["</s>"]["ids"] = {999};
+       },
+       "999"},
+      {"an unknown key", [](json& f) { f["new_part"] = 1; }, "new_part"},
+      {"an unknown option of the model", [](json& f) { f["model"]["new_option"] = false; }, "new_option"},
+      {"an unknown option of a pre-tokenizer", [](json& f) { f["pre_tokenizer"]["new_option"] = 1; }, "new_option"},
+      {"an unknown flag of an added token", [](json& f) { f["added_tokens"][1]["new_flag"] = true; }, "new_flag"},
+      {"an unknown option of a template",
+       [](json& f) {
+         f["post_processor"] = testing::around("</s>", "");
+         f["post_processor"]["new_option"] = 1;
+       },
+       "new_option"},
+      {"another version", [](json& f) { f["version"] = "2.0"; }, "2.0"},
       {"added tokens are an object", [](json& f) { f["added_tokens"] = json::object(); }, "added_tokens"},
       {"an added token without content", [](json& f) { f["added_tokens"][1].erase("content"); }, "added_tokens[1]"},
       {"an empty added token", [](json& f) { f["added_tokens"][1]["content"] = ""; }, "added_tokens[1]"},
@@ -154,10 +183,9 @@ TEST(TokenizerFile, WhatChangesNothingIsAccepted) {
   file["model"]["dropout"] = nullptr;
   file["model"]["continuing_subword_prefix"] = "";
   file["model"].erase("type");
-  file["truncation"] = {{"max_length", 5}};
+  file["truncation"] = {{"max_length", 5}, {"direction", "Right"}, {"strategy", "LongestFirst"}, {"stride", 0}};
   file["normalizer"] = {{"type", "Sequence"}, {"normalizers", json::array()}};
-  file["post_processor"] = {{"type", "Sequence"},
-                            {"processors", {{{"type", "ByteLevel"}}, {{"type", "TemplateProcessing"}}}}};
+  file["post_processor"] = {{"type", "Sequence"}, {"processors", {{{"type", "ByteLevel"}}, testing::around("", "")}}};
   file["decoder"] = {{"type", "Sequence"}, {"decoders", {{{"type", "ByteLevel"}}}}};
   EXPECT_EQ(complaint(file.dump()), "");
 }
