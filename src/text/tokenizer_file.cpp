@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/hub_path.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
 #include "text/byte_alphabet.h"
@@ -257,8 +258,8 @@ TokenizerParts read_tokenizer_file(const std::filesystem::path& path) {
   simdjson::dom::element document;
   const std::string_view text = file.text();
   if (const auto error = parser.parse(text.data(), text.size()).get(document)) {
-    throw UserError(fmt::format("{}: this tokenizer.json is no valid JSON ({}): the file is damaged or cut short",
-                                path.string(), simdjson::error_message(error)));
+    throw UserError(fmt::format("{}: this tokenizer.json is no valid JSON ({}): the file is damaged or cut short{}",
+                                path.string(), simdjson::error_message(error), repair_advice(path)));
   }
   const JsonNode root(path.string(), "", document);
   PreTokenizer pre_tokenizer = read_pre_tokenizer(root);
