@@ -60,8 +60,9 @@ std::filesystem::path model_folder(const std::filesystem::path& model, Communica
 
 Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks) {
   if (options.threads == 0) options.threads = default_threads(ranks);
-  // Said aloud, brackets need no word about a folder that does not know whether it wants them.
+  // Said aloud, brackets and pooling need no word about a folder that does not know them.
   if (!ranks.first() && !options.brackets) options.brackets = read_model_folder(folder).brackets.value_or(false);
+  if (!ranks.first() && options.pooling.empty()) options.pooling = read_model_folder(folder).pooling;
   if (!ranks.alone() && options.compute == ComputeType::automatic) {
     options.compute = common_compute_type(folder, options, ranks);
   }
