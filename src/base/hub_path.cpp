@@ -40,10 +40,9 @@ std::optional<Place> place_of(const fs::path& path) {
 }
 
 std::string id_of(const fs::path& repository) {
-  std::string id = repository.filename().string().substr(kFolder.size());
-  const std::size_t slash = id.find("--");
-  if (slash != id.npos) id.replace(slash, 2, "/");
-  return id;
+  const std::string name = repository.filename().string().substr(kFolder.size());
+  const std::size_t slash = name.find("--");
+  return slash == name.npos ? name : fmt::format("{}/{}", name.substr(0, slash), name.substr(slash + 2));
 }
 
 bool is_link(const fs::path& path) {
