@@ -2,7 +2,7 @@
 # headers lie in include/sgpt. Inside a bigger CMake project, add_subdirectory gives the same target.
 include(CMakePackageConfigHelpers)
 
-set(rooms sgpt_base sgpt_text sgpt_tensor sgpt_backend sgpt_model sgpt_encode sgpt_retrieval sgpt_train)
+set(rooms sgpt_base sgpt_formats sgpt_text sgpt_tensor sgpt_backend sgpt_model sgpt_encode sgpt_retrieval sgpt_train)
 add_library(sgpt_all INTERFACE)
 set_target_properties(sgpt_all PROPERTIES EXPORT_NAME sgpt)
 target_compile_features(sgpt_all INTERFACE cxx_std_20)

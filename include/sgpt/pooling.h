@@ -7,7 +7,7 @@
 namespace sgpt {
 
 /// Over the n hidden states h_1 … h_n of a text (after the final LayerNorm). Several modes at once are concatenated in
-/// the order of this enumeration, as sentence-transformers does.
+/// the order in which they are named: a model folder's own, as sentence-transformers does.
 enum class PoolingMode {
   cls,            ///< h_1
   max,            ///< element-wise maximum

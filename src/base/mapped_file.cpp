@@ -11,13 +11,18 @@
 #include <cstring>
 #include <utility>
 
+#include "base/hub_path.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw UserError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+  if (descriptor < 0) {
+    const int reason = errno;
+    if (reason == ENOENT) present(path);  // says of a link that its target is not there
+    throw UserError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(reason)));
+  }
   struct stat status {};
   if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor);

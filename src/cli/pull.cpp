@@ -40,9 +40,9 @@ void add_pull(CLI::App& app) {
   command->footer(
       "The model goes into the cache that it shares with huggingface_hub (HF_HUB_CACHE, by default "
       "~/.cache/huggingface/hub), where the other\ncommands find it by its name. A download that broke off goes on "
-      "where "
-      "it stopped. HF_TOKEN is the token for models\nthat need one, HF_ENDPOINT another hub, HF_HUB_OFFLINE=1 forbids "
-      "the network.");
+      "where\n"
+      "it stopped; files that are there are compared with the hub's, and fetched again where they differ. HF_TOKEN is "
+      "the token\nfor models that need one, HF_ENDPOINT another hub, HF_HUB_OFFLINE=1 forbids the network.");
   command->add_option("NAME", options->name, "ORG/NAME, or ORG/NAME@REVISION")->required()->type_name("");
   command
       ->add_option(names("--revision"), options->revision,

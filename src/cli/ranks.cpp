@@ -62,8 +62,9 @@ std::filesystem::path model_folder(const std::filesystem::path& model, Communica
 Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks,
                      const RecordedType& recorded) {
   if (options.threads == 0) options.threads = default_threads(ranks);
-  // Said aloud, brackets need no word about a folder that does not know whether it wants them.
+  // Said aloud, brackets and pooling need no word about a folder that does not know them.
   if (!ranks.first() && !options.brackets) options.brackets = read_model_folder(folder).brackets.value_or(false);
+  if (!ranks.first() && options.pooling.empty()) options.pooling = read_model_folder(folder).pooling;
   const bool automatic = options.compute == ComputeType::automatic;
   if (!ranks.alone() && automatic) options.compute = common_compute_type(folder, options, ranks);
   std::optional<Encoder> encoder = Encoder::load(folder, options);

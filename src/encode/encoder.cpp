@@ -1,9 +1,11 @@
 #include "sgpt/encoder.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "base/hub_path.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "encode/batching.h"
@@ -27,9 +29,18 @@ EncoderOptions settle(EncoderOptions options, const ModelFolder& folder) {
   if (options.token_budget == 0) options.token_budget = kTokenBudget;
   if (options.threads < 0)
     throw UserError(fmt::format("the number of threads is {}, but must be positive", options.threads));
-  if (options.pooling.empty()) options.pooling = folder.pooling;
-  std::sort(options.pooling.begin(), options.pooling.end());
-  options.pooling.erase(std::unique(options.pooling.begin(), options.pooling.end()), options.pooling.end());
+  if (options.pooling.empty()) {
+    options.pooling = folder.pooling;
+    if (!folder.has_modules) {
+      log::info(fmt::format("{}: no modules.json says how texts are pooled: {} is assumed (--pooling chooses another)",
+                            model_shown(folder.path), name_of(options.pooling.front())));
+    }
+  }
+  std::set<PoolingMode> named;
+  for (const PoolingMode mode : options.pooling) {
+    if (named.insert(mode).second) continue;
+    throw UserError(fmt::format("the pooling mode {} is named twice; expected each once", name_of(mode)));
+  }
   options.normalize = options.normalize.value_or(folder.normalize);
   return options;
 }

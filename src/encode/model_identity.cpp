@@ -2,33 +2,75 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <xxhash.h>
 
+#include "base/mapped_file.h"
 #include "encode/encoder_parts.h"
 
 namespace sgpt {
+namespace {
+
+// Vectors, all that a training of biases changes, are taken whole; of a large matrix some pages, for all of them would
+// be too much to read before a search.
+constexpr std::size_t kTakenWhole = std::size_t{1} << 20;
+constexpr std::size_t kSample = 4096;
+constexpr std::size_t kSamples = 16;
+
+class Checksum {
+ public:
+  Checksum() : state_(XXH3_createState(), XXH3_freeState) { XXH3_128bits_reset(state_.get()); }
+
+  void add(std::span<const std::byte> bytes) { XXH3_128bits_update(state_.get(), bytes.data(), bytes.size()); }
+
+  void add_samples(std::span<const std::byte> bytes) {
+    if (bytes.size() <= kTakenWhole) return add(bytes);
+    const std::size_t last = bytes.size() - kSample;
+    for (std::size_t i = 0; i < kSamples; ++i) add(bytes.subspan(last / (kSamples - 1) * i, kSample));
+  }
+
+  std::string text() const {
+    const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
+    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  }
+
+ private:
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
+};
+
+}  // namespace
 
 std::string model_identity(const Encoder& encoder) {
   const std::filesystem::path& folder = encoder.parts().folder.transformer;
   std::error_code none;
-  std::vector<std::string> files;
-  const auto add = [&](const std::filesystem::directory_entry& entry, const std::string& name) {
-    files.push_back(
-        fmt::format("{}:{}:{}", name, entry.file_size(none), entry.last_write_time(none).time_since_epoch().count()));
-  };
+  std::vector<std::filesystem::directory_entry> entries;
   for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
     const std::string extension = entry.path().extension().string();
-    if (extension != ".json" && extension != ".safetensors" && extension != ".bin") continue;
-    add(entry, entry.path().filename().string());
+    const bool of_model = extension == ".json" || extension == ".safetensors" || extension == ".bin";
+    if (of_model && entry.is_regular_file(none)) entries.push_back(entry);
   }
-  std::sort(files.begin(), files.end());
+  std::sort(entries.begin(), entries.end());
+
+  std::string result = std::filesystem::weakly_canonical(folder, none).string();
+  const auto add = [&](const std::filesystem::directory_entry& entry, const std::string& name) {
+    result +=
+        fmt::format(" {}:{}:{}", name, entry.file_size(none), entry.last_write_time(none).time_since_epoch().count());
+  };
+  Checksum content;  // files of one size and time may differ: those of archives that were packed with fixed times do
+  for (const auto& entry : entries) {
+    add(entry, entry.path().filename().string());
+    if (entry.path().extension() == ".json") content.add(MappedFile(entry.path()).bytes());
+  }
   if (const auto& trained = encoder.options().trained; !trained.empty()) {
     add(std::filesystem::directory_entry(trained, none), std::filesystem::weakly_canonical(trained, none).string());
   }
-  return fmt::format("{} {}", std::filesystem::weakly_canonical(folder, none).string(), fmt::join(files, " "));
+  for (const CheckpointTensor& tensor : encoder.parts().checkpoint.tensors()) content.add_samples(tensor.bytes);
+  return fmt::format("{} {}", result, content.text());
 }
 
 namespace {

@@ -9,8 +9,8 @@
 
 namespace sgpt {
 
-/// One line that changes when the model's files change: the folder, and name, size and time of every file that makes a
-/// model.
+/// One line that changes when the model's files change: the folder, name, size and time of every file that makes a
+/// model, and a checksum of their content, which takes samples of every large tensor and all the rest whole.
 std::string model_identity(const Encoder& encoder);
 
 /// One line that names every option that an embedding depends on: brackets, length, pooling, normalising, backend,

@@ -18,8 +18,6 @@
 namespace sgpt {
 namespace {
 
-constexpr std::int64_t kSlowToCheck = std::int64_t{2} << 30;  // bytes whose checksum takes seconds
-
 /// The growing file. Stays when it is closed, so that the next run goes on with it.
 class PartialFile {
  public:
@@ -96,17 +94,6 @@ void fetch_once(HubClient& client, const std::string& commit, const HubFile& fil
   }
 }
 
-void verify(const std::filesystem::path& path, const HubFile& file, std::int64_t size) {
-  if (!is_checksum(file.etag)) return;  // such a name says nothing about the content; the size was right
-  if (size >= kSlowToCheck) log::info(fmt::format("Checking {}", file.name));
-  std::string expected = file.etag;
-  std::transform(expected.begin(), expected.end(), expected.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const std::string found = file_checksum(path, expected);
-  if (found == expected) return;
-  discard(path, file, fmt::format("the checksum of what was downloaded is {}; the hub says {}", found, expected));
-}
-
 }  // namespace
 
 void download_blob(HubClient& client, const HubOptions& options, const ModelCache& cache, const std::string& commit,
@@ -127,7 +114,9 @@ void download_blob(HubClient& client, const HubOptions& options, const ModelCach
     }
   }
   partial.flush();
-  verify(path, file, partial.size());
+  if (const auto fault = content_fault(path, file.name, file.size, file.etag)) {
+    discard(path, file, fmt::format("what was downloaded {}", *fault));
+  }
   std::error_code error;
   std::filesystem::rename(path, cache.blob(file.etag), error);
   if (error) throw MachineError(fmt::format("{}: cannot be renamed: {}", path.string(), error.message()));

@@ -71,6 +71,13 @@ void ModelCache::link(std::string_view commit, const std::string& file, std::str
   }
 }
 
+void ModelCache::note_absent(std::string_view commit, const std::string& file) const {
+  const auto path = no_exist(commit) / file;
+  std::error_code none;
+  std::filesystem::create_directories(path.parent_path(), none);
+  const std::ofstream mark(path);
+}
+
 ModelCache::Lock::Lock(const ModelCache& cache, std::string_view what) : descriptor_(-1) {
   const auto folder = cache.cache_ / ".locks" / cache.folder_.filename();
   make_folders(folder);

@@ -1,5 +1,6 @@
 // A model in the local hub cache, laid out as huggingface_hub does:
-//   models--ORG--NAME/blobs/ETAG, refs/REVISION (holds the commit), snapshots/COMMIT/FILE (a link to its blob).
+//   models--ORG--NAME/blobs/ETAG, refs/REVISION (holds the commit), snapshots/COMMIT/FILE (a link to its blob),
+//   .no_exist/COMMIT/FILE (empty: the hub was asked for it and has none).
 #pragma once
 
 #include <filesystem>
@@ -20,12 +21,17 @@ class ModelCache {
   std::filesystem::path incomplete(std::string_view etag) const;
   std::filesystem::path snapshot(std::string_view commit) const { return folder_ / "snapshots" / commit; }
 
+  std::filesystem::path no_exist(std::string_view commit) const { return folder_ / ".no_exist" / commit; }
+
   /// The commit that the name's revision had when it was last fetched; the revision itself when it is a commit.
   std::optional<std::string> commit() const;
   void write_commit(const std::string& commit) const;
 
   /// Puts a file in a snapshot, as a relative link to its blob.
   void link(std::string_view commit, const std::string& file, std::string_view etag) const;
+
+  /// Notes that the hub has no such file, so that nobody asks again. A cache that cannot be written stays as it is.
+  void note_absent(std::string_view commit, const std::string& file) const;
 
   /// For the work on one blob, or on the refs, which no two processes may write at once; huggingface_hub waits for
   /// those of blobs too. Waits, with a line that says so. Released when destroyed, or when the process dies.

@@ -5,11 +5,14 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <vector>
 
+#include "base/log.h"
 #include "hub/names.h"
 #include "sgpt/error.h"
 
@@ -18,6 +21,7 @@ namespace {
 
 constexpr std::size_t kSha1Digits = 40;
 constexpr std::size_t kSha256Digits = 64;
+constexpr std::int64_t kSlowToCheck = std::int64_t{2} << 30;  // bytes whose checksum takes seconds
 constexpr std::size_t kBlock = std::size_t{1} << 20;
 
 class Digest {
@@ -91,6 +95,20 @@ std::string file_checksum(const std::filesystem::path& path, std::string_view et
   std::vector<char> block(kBlock);
   while (const std::size_t got = file.read(block)) digest.add(block.data(), got);
   return digest.hex();
+}
+
+std::optional<std::string> content_fault(const std::filesystem::path& path, const std::string& name,
+                                         std::optional<std::int64_t> size, const std::string& etag) {
+  const auto found_size = static_cast<std::int64_t>(std::filesystem::file_size(path));
+  if (size && found_size != *size) return fmt::format("has {} bytes; the hub's has {}", found_size, *size);
+  if (!is_checksum(etag)) return std::nullopt;  // such a name says nothing about the content
+  if (found_size >= kSlowToCheck) log::info(fmt::format("Checking {}", name));
+  std::string expected = etag;
+  std::transform(expected.begin(), expected.end(), expected.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string found = file_checksum(path, expected);
+  if (found == expected) return std::nullopt;
+  return fmt::format("has the checksum {}; the hub's has {}", found, expected);
 }
 
 }  // namespace sgpt

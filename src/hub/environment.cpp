@@ -1,4 +1,7 @@
 // The environment variables of huggingface_hub, so that both programs use one cache, one token and one endpoint.
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -23,12 +26,45 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-/// The folder that a variable names, "~" standing for the home folder; empty where it is not set.
-std::filesystem::path folder_variable(const char* name) {
-  const std::string value = variable(name);
-  if (value == "~" || value.starts_with("~/")) return variable("HOME") + value.substr(1);
-  return value;
+std::string home_of(const passwd* user) { return user && user->pw_dir ? user->pw_dir : ""; }
+
+/// As Python's os.path.expanduser: "~" and "~/…" are the home folder, "~name…" that of another user.
+std::string expand_user(const std::string& path) {
+  if (!path.starts_with('~')) return path;
+  const std::size_t end = std::min(path.find('/'), path.size());
+  const std::string user = path.substr(1, end - 1);
+  std::string home = user.empty() ? variable("HOME") : home_of(::getpwnam(user.c_str()));
+  if (home.empty() && user.empty()) home = home_of(::getpwuid(::getuid()));
+  return home.empty() ? path : home + path.substr(end);
 }
+
+bool is_word(unsigned char c) { return std::isalnum(c) || c == '_'; }
+
+/// As Python's os.path.expandvars: $NAME and ${NAME}; one that is not set stays as it stands.
+std::string expand_variables(const std::string& text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t begin = i + 1;
+    std::size_t end = begin;  // of the name
+    std::size_t next = begin;
+    if (text[i] == '$' && begin < text.size() && text[begin] == '{') {
+      end = text.find('}', ++begin);
+      next = end == text.npos ? begin : end + 1;
+    } else if (text[i] == '$') {
+      while (end < text.size() && is_word(static_cast<unsigned char>(text[end]))) ++end;
+      next = end;
+    }
+    const bool named = end != text.npos && end > begin;
+    const char* value = named ? std::getenv(text.substr(begin, end - begin).c_str()) : nullptr;
+    if (!named) next = i + 1;
+    result += value ? std::string(value) : text.substr(i, next - i);
+    i = next;
+  }
+  return result;
+}
+
+/// The folder that a variable names, expanded as huggingface_hub does; empty where it is not set.
+std::filesystem::path folder_variable(const char* name) { return expand_variables(expand_user(variable(name))); }
 
 bool is_true(const char* name) {
   std::string value = variable(name);
@@ -39,7 +75,8 @@ bool is_true(const char* name) {
 std::filesystem::path hub_home() {
   if (auto home = folder_variable("HF_HOME"); !home.empty()) return home;
   if (auto cache = folder_variable("XDG_CACHE_HOME"); !cache.empty()) return cache / "huggingface";
-  return std::filesystem::path(variable("HOME")) / ".cache" / "huggingface";
+  const std::string home = expand_user("~");
+  return std::filesystem::path(home == "~" ? "" : home) / ".cache" / "huggingface";
 }
 
 std::filesystem::path hub_cache() {
@@ -50,7 +87,9 @@ std::filesystem::path hub_cache() {
 }
 
 std::string hub_token() {
-  if (std::string token = trimmed(variable("HF_TOKEN")); !token.empty()) return token;
+  for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {  // the second is the older name
+    if (std::string token = trimmed(variable(name)); !token.empty()) return token;
+  }
   std::filesystem::path path = folder_variable("HF_TOKEN_PATH");
   if (path.empty()) path = hub_home() / "token";
   std::ifstream file(path);

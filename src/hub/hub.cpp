@@ -1,17 +1,21 @@
 #include "hub/hub.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 #include <set>
 #include <system_error>
 #include <vector>
 
+#include "base/hub_path.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "hub/blob_download.h"
 #include "hub/cache.h"
+#include "hub/checksum.h"
 #include "hub/client.h"
 #include "hub/names.h"
 #include "hub/selection.h"
@@ -32,42 +36,69 @@ std::int64_t bytes_there(const std::filesystem::path& path) {
   return missing ? 0 : static_cast<std::int64_t>(size);
 }
 
+/// What of a commit is fetched.
+enum class Want {
+  missing,  ///< what the snapshot lacks
+  sound     ///< that, and what differs from the hub's
+};
+
 /// Everything that is to be fetched of one commit.
 class Fetch {
  public:
-  Fetch(const HubOptions& options, const HubName& name, const ModelCache& cache)
-      : options_(options), name_(name), cache_(cache), client_(options, name) {}
+  Fetch(const HubOptions& options, const HubName& name, const ModelCache& cache, Want want)
+      : options_(options), name_(name), cache_(cache), want_(want), client_(options, name) {}
 
   std::filesystem::path run() {
     const HubListing listing = client_.list();
     commit_ = listing.commit;
-    auto snapshot = cache_.snapshot(commit_);
+    const auto snapshot = cache_.snapshot(commit_);
     Selection selection = select_files(name_.text(), listing.files);
-    fetch(selection.indexes);
-    const std::set<std::string> listed(listing.files.begin(), listing.files.end());
-    for (const auto& index : selection.indexes) {
-      for (auto& shard : shards_of(snapshot, index)) {
-        if (!listed.contains(shard)) {
-          throw UserError(
-              fmt::format("{}: {} names a file {} that the hub does not list", name_.text(), index, printable(shard)));
-        }
-        selection.files.push_back(std::move(shard));
-      }
+    // Weights that another program fetched in another form serve as well.
+    const bool weights_too = want_ == Want::sound || lacking_in(snapshot, cache_.no_exist(commit_)).weights;
+    if (weights_too) {
+      fetch(selection.indexes);
+      add_shards(listing, selection);
+      selection.files.insert(selection.files.end(), selection.weights.begin(), selection.weights.end());
     }
     fetch(selection.files);
+    for (const auto& file : lacking_in(snapshot, cache_.no_exist(commit_)).unknown) cache_.note_absent(commit_, file);
     const ModelCache::Lock lock(cache_, "refs");
     cache_.write_commit(commit_);  // last: a revision in the cache is a whole one
     return snapshot;
   }
 
  private:
+  void add_shards(const HubListing& listing, Selection& selection) const {
+    const std::set<std::string> listed(listing.files.begin(), listing.files.end());
+    for (const auto& index : selection.indexes) {
+      for (auto& shard : shards_of(cache_.snapshot(commit_), index)) {
+        if (!listed.contains(shard)) {
+          throw UserError(
+              fmt::format("{}: {} names a file {} that the hub does not list", name_.text(), index, printable(shard)));
+        }
+        selection.weights.push_back(std::move(shard));
+      }
+    }
+  }
+
+  /// Whether a file that is there is the hub's.
+  bool is_sound(const std::filesystem::path& path, const HubFile& file) const {
+    const auto fault = content_fault(path, file.name, file.size, file.etag);
+    if (fault) log::warning(fmt::format("{}: is damaged: {}; it is fetched again", path.string(), *fault));
+    return !fault;
+  }
+
   /// Links what is in the cache, downloads the rest.
   void fetch(const std::vector<std::string>& files) {
     std::vector<HubFile> missing;
     for (const auto& name : files) {
-      if (std::filesystem::exists(cache_.snapshot(commit_) / name)) continue;
+      const auto path = cache_.snapshot(commit_) / name;
+      const bool there = readable(path);
+      if (there && want_ == Want::missing) continue;
       HubFile file = client_.describe(commit_, name);
-      if (std::filesystem::exists(cache_.blob(file.etag))) {
+      if (there && is_sound(path, file)) continue;
+      const auto blob = cache_.blob(file.etag);
+      if (!there && readable(blob) && is_sound(blob, file)) {
         const ModelCache::Lock lock(cache_, file.etag);
         cache_.link(commit_, file.name, file.etag);
       } else {
@@ -88,7 +119,8 @@ class Fetch {
     const ModelCache::Lock lock(cache_, file.etag);
     const auto blob = cache_.blob(file.etag);
     const auto show = [&](std::int64_t bytes) { progress.update(megabytes(done + bytes), file.name); };
-    if (!std::filesystem::exists(blob)) {  // another process may have been faster
+    const bool there = readable(blob);  // another process may have been faster
+    if (!there || content_fault(blob, file.name, file.size, file.etag)) {
       show(bytes_there(cache_.incomplete(file.etag)));
       download_blob(client_, options_, cache_, commit_, file, show);
     }
@@ -127,6 +159,7 @@ class Fetch {
   const HubOptions& options_;
   const HubName& name_;
   const ModelCache& cache_;
+  const Want want_;
   HubClient client_;
   std::string commit_;
 };
@@ -138,19 +171,69 @@ class Fetch {
                   name.text(), why, options.cache.string(), name.text()));
 }
 
+/// Without a network: every file whose blob is named by its checksum is compared with that.
+void require_sound(const std::filesystem::path& snapshot) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(snapshot)) {
+    if (!entry.is_symlink() || !entry.is_regular_file()) continue;
+    const auto blob = std::filesystem::read_symlink(entry.path()).filename().string();
+    const auto fault = content_fault(entry.path(), entry.path().filename().string(), std::nullopt, blob);
+    if (!fault) continue;
+    throw UserError(fmt::format("{}: is damaged: {}; HF_HUB_OFFLINE forbids to fetch it again{}", entry.path().string(),
+                                *fault, repair_advice(entry.path())));
+  }
+}
+
+/// A model that can be loaded, but may be more than what another program fetched of it.
+void complete(const HubName& name, const std::string& commit, const HubOptions& options, const ModelCache& cache,
+              const std::vector<std::string>& unknown) {
+  const std::string which = fmt::format("{}: {} {} not in the cache", name.text(), fmt::join(unknown, ", "),
+                                        unknown.size() == 1 ? "is" : "are");
+  if (options.offline) {
+    log::info(fmt::format("{}, and HF_HUB_OFFLINE forbids to ask the hub for {}", which,
+                          unknown.size() == 1 ? "it" : "them"));
+    return;
+  }
+  HubOptions impatient = options;  // what is there may do
+  impatient.attempts = 1;
+  impatient.stall_limit = std::min<std::chrono::seconds>(options.stall_limit, std::chrono::seconds(10));
+  const auto warn = [&](const std::exception& error) {
+    log::warning(fmt::format("{}, and the hub could not be asked: {}; going on without", which, error.what()));
+  };
+  try {
+    const HubName at_commit{name.id, commit};
+    Fetch(impatient, at_commit, cache, Want::missing).run();
+  } catch (const UserError& error) {
+    warn(error);
+  } catch (const MachineError& error) {
+    warn(error);
+  }
+}
+
 std::filesystem::path resolve_hub_name(const HubName& name, const HubOptions& options) {
   const ModelCache cache(options.cache, name);
   const auto commit = cache.commit();
-  const auto missing = commit ? missing_file(cache.snapshot(*commit)) : std::nullopt;
-  const bool cached = commit && !missing;
-  if (cached && (options.offline || !options.update)) return cache.snapshot(*commit);
-  if (options.offline) refuse_offline(name, options, missing ? "there is no " + *missing + " of it" : "it is not");
+  if (!commit) {
+    if (options.offline) refuse_offline(name, options, "it is not");
+    return Fetch(options, name, cache, Want::missing).run();
+  }
+  const auto snapshot = cache.snapshot(*commit);
+  const Lacking lacking = lacking_in(snapshot, cache.no_exist(*commit));
+  if (options.offline && lacking.needed) refuse_offline(name, options, "there is no " + *lacking.needed + " of it");
+  if (lacking.needed && !options.update) {
+    const HubName at_commit{name.id, *commit};
+    return Fetch(options, at_commit, cache, Want::missing).run();
+  }
+  if (options.offline && options.update) require_sound(snapshot);
+  if (options.offline || !options.update) {
+    if (!lacking.unknown.empty()) complete(name, *commit, options, cache, lacking.unknown);
+    return snapshot;
+  }
   try {
-    return Fetch(options, name, cache).run();
+    return Fetch(options, name, cache, Want::sound).run();
   } catch (const NetworkError& error) {
-    if (!cached) throw;
+    if (lacking.needed) throw;
     log::warning(fmt::format("{}; taking what is in the cache, which may not be the newest", error.what()));
-    return cache.snapshot(*commit);
+    return snapshot;
   }
 }
 

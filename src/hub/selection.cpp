@@ -4,35 +4,29 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 
+#include "base/hub_path.h"
+#include "formats/model_files.h"
 #include "hub/names.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
 
-// The first that a folder has is taken.
-constexpr std::array<std::string_view, 4> kWeights = {"model.safetensors", "model.safetensors.index.json",
-                                                      "pytorch_model.bin", "pytorch_model.bin.index.json"};
-constexpr std::array<std::string_view, 10> kRootFiles = {
-    "config.json",       "tokenizer.json", "tokenizer_config.json",     "special_tokens_map.json",
-    "added_tokens.json", "modules.json",   "sentence_bert_config.json", "config_sentence_transformers.json",
-    "sgpt_config.json",  "README.md"};
-constexpr std::array<std::string_view, 6> kModuleFiles = {"config.json",           "tokenizer.json",
-                                                          "tokenizer_config.json", "special_tokens_map.json",
-                                                          "added_tokens.json",     "sentence_bert_config.json"};
+constexpr std::string_view kCard = "README.md";
 
 template <std::size_t kSize>
 bool contains(const std::array<std::string_view, kSize>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool is_index(std::string_view file) { return file.ends_with(".index.json"); }
+/// Whether a file of the model's own folder (`root`) or of a module's is read, or shown to people.
+bool is_read(std::string_view name, bool root) {
+  return contains(kNeededFiles, name) || contains(kTransformerFiles, name) ||
+         (root && (contains(kModelFiles, name) || name == kCard));
+}
 
 /// "0_Transformer", "1_Pooling": how sentence-transformers calls the folder of a module.
 bool is_module_folder(std::string_view folder) {
@@ -49,32 +43,39 @@ std::string folder_of(const std::string& file) {
   return slash == file.npos ? "" : file.substr(0, slash);
 }
 
-/// Null when the file is missing or broken: its reader will say so.
-nlohmann::json read_json(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return nullptr;
-  nlohmann::json value = nlohmann::json::parse(file, nullptr, false);
-  return value.is_discarded() ? nlohmann::json() : value;
+/// A link whose target is gone.
+bool dangles(const std::filesystem::path& path) {
+  return std::filesystem::is_symlink(std::filesystem::symlink_status(path)) && !readable(path);
 }
 
-std::string text_of(const nlohmann::json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
+/// Nothing when the weights of a folder are whole.
 std::optional<std::string> missing_weights(const std::filesystem::path& snapshot, const std::string& folder) {
-  std::string missing = joined(folder, kWeights[0]);
-  for (const auto name : kWeights) {
+  std::string missing = joined(folder, kWeightFiles[0]);
+  for (const auto name : kWeightFiles) {
     const std::string file = joined(folder, name);
-    if (!std::filesystem::exists(snapshot / file)) continue;
+    if (dangles(snapshot / file)) return file;
+    if (!readable(snapshot / file)) continue;
     if (!is_index(file)) return std::nullopt;
-    const auto shards = shards_of(snapshot, file);
-    const auto absent = std::find_if(shards.begin(), shards.end(),
-                                     [&](const auto& shard) { return !std::filesystem::exists(snapshot / shard); });
-    if (absent == shards.end()) return std::nullopt;
-    missing = *absent;
+    missing = file;  // where it is broken
+    try {
+      const auto shards = shards_of(snapshot, file);
+      const auto absent =
+          std::find_if(shards.begin(), shards.end(), [&](const auto& shard) { return !readable(snapshot / shard); });
+      if (absent == shards.end()) return std::nullopt;
+      missing = *absent;
+    } catch (const UserError&) {
+    }
   }
   return missing;
+}
+
+/// What modules.json says; nothing where it is missing or broken: its reader will say so.
+std::vector<ModuleEntry> modules_of(const std::filesystem::path& snapshot) {
+  try {
+    if (readable(snapshot / "modules.json")) return read_modules_json(snapshot / "modules.json");
+  } catch (const UserError&) {
+  }
+  return {};
 }
 
 }  // namespace
@@ -91,27 +92,28 @@ Selection select_files(const std::string& model, const std::vector<std::string>&
     }
     const std::string folder = folder_of(file);
     const std::string_view name = std::string_view(file).substr(folder.empty() ? 0 : folder.size() + 1);
-    if (is_module_folder(folder)) folders.insert(folder);
-    if (folder.empty() ? contains(kRootFiles, name) : is_module_folder(folder) && contains(kModuleFiles, name)) {
-      selection.files.push_back(file);
-    }
+    if (!folder.empty() && !is_module_folder(folder)) continue;
+    folders.insert(folder);
+    if (is_read(name, folder.empty())) selection.files.push_back(file);
   }
+  const std::set<std::string> listed(listing.begin(), listing.end());
+  if (listed.contains(std::string(kAdapterFile))) throw UserError(fmt::format("{}: {}", model, adapter_advice()));
   const auto has_any = [&](std::string_view name) {
     return std::any_of(selection.files.begin(), selection.files.end(),
                        [&](const auto& file) { return file == name || file.ends_with(fmt::format("/{}", name)); });
   };
-  for (const std::string_view needed : {"config.json", "tokenizer.json"}) {
+  for (const std::string_view needed : kNeededFiles) {
     if (!has_any(needed)) {
-      throw UserError(fmt::format("{}: the hub lists no {} for it, which sgpt needs", model, needed));
+      throw UserError(
+          fmt::format("{}: the hub lists no {} for it, which sgpt needs{}", model, needed, foreign_weights(listing)));
     }
   }
-  const std::set<std::string> listed(listing.begin(), listing.end());
   bool has_weights = false;
   for (const auto& folder : folders) {
-    for (const auto name : kWeights) {
+    for (const auto name : kWeightFiles) {
       const std::string file = joined(folder, name);
       if (!listed.contains(file)) continue;
-      (is_index(file) ? selection.indexes : selection.files).push_back(file);
+      (is_index(file) ? selection.indexes : selection.weights).push_back(file);
       has_weights = true;
       break;
     }
@@ -119,51 +121,48 @@ Selection select_files(const std::string& model, const std::vector<std::string>&
   if (!has_weights) {
     throw UserError(
         fmt::format("{}: the hub lists no weights for it that sgpt reads (model.safetensors or "
-                    "pytorch_model.bin, or the .index.json of either)",
-                    model));
+                    "pytorch_model.bin, or the .index.json of either){}",
+                    model, foreign_weights(listing)));
   }
-  selection.files.insert(selection.files.end(), selection.indexes.begin(), selection.indexes.end());
   return selection;
 }
 
 std::vector<std::string> shards_of(const std::filesystem::path& snapshot, const std::string& index) {
-  const auto path = snapshot / index;
-  const nlohmann::json json = read_json(path);
-  const auto map = json.is_object() ? json.find("weight_map") : json.end();
-  if (map == json.end() || !map->is_object()) {
-    throw UserError(
-        fmt::format("{}: has no \"weight_map\"; expected {{\"weight_map\": {{TENSOR: FILE}}}}", path.string()));
-  }
-  std::set<std::string> names;
-  for (const auto& [tensor, file] : map->items()) {
-    if (!file.is_string() || !is_safe_path(file.get_ref<const std::string&>())) {
-      throw UserError(
-          fmt::format("{}: tensor '{}' is said to be in {}, which is no name of a file in the model's folder",
-                      path.string(), printable(tensor), printable(file.dump())));
-    }
-    names.insert(joined(folder_of(index), file.get<std::string>()));
-  }
-  return {names.begin(), names.end()};
+  std::vector<std::string> shards = read_weight_index(snapshot / index).shards();
+  for (std::string& shard : shards) shard = joined(folder_of(index), shard);
+  return shards;
 }
 
-std::optional<std::string> missing_file(const std::filesystem::path& snapshot) {
+Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem::path& no_exist) {
   std::string transformer;
   std::vector<std::string> needed;
-  if (const nlohmann::json modules = read_json(snapshot / "modules.json"); modules.is_array()) {
-    for (const auto& module : modules) {
-      const std::string folder = text_of(module, "path");
-      const std::string type = text_of(module, "type");
-      if (!folder.empty() && !is_safe_path(folder)) continue;  // its reader will refuse it
-      if (type.ends_with(".Transformer")) transformer = folder;
-      if (type.ends_with(".Pooling")) needed.push_back(joined(folder, "config.json"));
+  std::vector<std::string> optional(kModelFiles.begin(), kModelFiles.end());
+  for (const ModuleEntry& module : modules_of(snapshot)) {
+    if (module.type.ends_with(".Transformer")) transformer = module.path;
+    if (module.type.ends_with(".Pooling")) needed.push_back(joined(module.path, "config.json"));
+  }
+  for (const auto name : kNeededFiles) needed.push_back(joined(transformer, name));
+  for (const auto name : kTransformerFiles) optional.push_back(joined(transformer, name));
+
+  Lacking lacking;
+  const auto needs = [&](const std::string& file) {
+    if (!lacking.needed) lacking.needed = file;
+  };
+  for (const auto& file : optional) {
+    if (dangles(snapshot / file)) {
+      needs(file);
+    } else if (!readable(snapshot / file) && !readable(no_exist / file)) {
+      lacking.unknown.push_back(file);
     }
   }
-  needed.push_back(joined(transformer, "config.json"));
-  needed.push_back(joined(transformer, "tokenizer.json"));
   for (const auto& file : needed) {
-    if (!std::filesystem::exists(snapshot / file)) return file;
+    if (!readable(snapshot / file)) needs(file);
   }
-  return missing_weights(snapshot, transformer);
+  if (const auto file = missing_weights(snapshot, transformer)) {
+    lacking.weights = true;
+    needs(*file);
+  }
+  return lacking;
 }
 
 }  // namespace sgpt

@@ -9,8 +9,9 @@
 namespace sgpt {
 
 struct Selection {
-  std::vector<std::string> files;    ///< without the shards
-  std::vector<std::string> indexes;  ///< those of `files` that name further ones, the shards
+  std::vector<std::string> files;    ///< all but the weights
+  std::vector<std::string> weights;  ///< without the shards
+  std::vector<std::string> indexes;  ///< files of weights that name further ones, the shards
 };
 
 /// Of what the hub lists, sentence-transformers folder or plain checkpoint. Throws UserError when a listed name is no
@@ -22,8 +23,16 @@ Selection select_files(const std::string& model, const std::vector<std::string>&
 /// names an unsafe path.
 std::vector<std::string> shards_of(const std::filesystem::path& snapshot, const std::string& index);
 
-/// The first file that a snapshot still needs, or nothing when a model can be loaded from it. One that another program
-/// fetched may hold just some of the files.
-std::optional<std::string> missing_file(const std::filesystem::path& snapshot);
+/// What a snapshot has not: one that another program fetched may hold just some of the files.
+struct Lacking {
+  /// The first file without which no model can be loaded from it, or that is a link whose target is gone.
+  std::optional<std::string> needed;
+  bool weights = false;  ///< the weights are not whole
+  /// Files that would be read if they were there, and of which the cache does not say that the hub has none.
+  std::vector<std::string> unknown;
+};
+
+/// `no_exist`: the folder of empty files that name those that the hub has not.
+Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem::path& no_exist);
 
 }  // namespace sgpt

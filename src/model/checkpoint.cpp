@@ -1,17 +1,19 @@
 #include "model/checkpoint.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <nlohmann/json.hpp>
-#include <set>
+#include <iterator>
 #include <utility>
 
+#include "base/hub_path.h"
+#include "formats/json_file.h"
+#include "formats/model_files.h"
 #include "model/describe.h"
-#include "model/json_file.h"
 #include "model/safetensors.h"
 #include "model/torch_archive.h"
 #include "sgpt/error.h"
@@ -24,33 +26,26 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "transformer.";
 
-/// Tensor name, as the file spells it, to the file's name.
-using ShardOf = std::vector<std::pair<std::string, std::string>>;
+// The output layer of a causal model, and what the embedding that it may be tied to is called.
+constexpr std::string_view kHead = "lm_head.weight";
+constexpr std::string_view kEmbeddings[] = {"word_embeddings.weight", "wte.weight"};
 
-/// A shard lies in the folder itself: an index must not lead anywhere else.
-bool plain_name(const std::string& file) {
-  return !file.empty() && file != "." && file != ".." && file.find('/') == std::string::npos &&
-         file.find('\0') == std::string::npos;
+std::string_view without_prefix(std::string_view name) {
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
 }
 
-ShardOf read_index(const fs::path& path) {
-  const JsonFile index(path);
-  const auto* map = index.find("weight_map");
-  if (!map || !map->is_object() || map->empty()) index.fail("weight_map", "an object {tensor: file}");
-  ShardOf shards;
-  for (const auto& [tensor, file] : map->items()) {
-    if (!file.is_string() || !plain_name(file.get_ref<const std::string&>())) {
-      throw UserError(fmt::format("{}: weight_map: {}: expected the name of a file in the same folder, found {}",
-                                  path.string(), shown(tensor), shown_json(file)));
-    }
-    shards.emplace_back(tensor, file.get<std::string>());
-  }
-  return shards;
+bool is_embedding(std::string_view name) {
+  return std::find(std::begin(kEmbeddings), std::end(kEmbeddings), name) != std::end(kEmbeddings);
 }
 
 bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
   static constexpr std::string_view kStart = "version https://git-lfs";
   return bytes.size() >= kStart.size() && std::memcmp(bytes.data(), kStart.data(), kStart.size()) == 0;
+}
+
+[[noreturn]] void fail_foreign(const CheckpointTensor& tensor) {
+  throw UserError(fmt::format("{}: tensor {}: expected numbers of the type f32, f16 or bf16, found {}",
+                              tensor.file.string(), shown(tensor.name), tensor.foreign));
 }
 
 /// Of the types that are computed with.
@@ -67,36 +62,31 @@ ConstMatrix CheckpointTensor::matrix() const {
 }
 
 Checkpoint Checkpoint::open(const fs::path& folder) {
-  static constexpr std::string_view kFiles[] = {"model.safetensors", "pytorch_model.bin"};
-  std::error_code none;
   Checkpoint checkpoint;
   checkpoint.folder_ = folder;
-  for (const std::string_view name : kFiles) {
-    const fs::path single = folder / name;
-    if (fs::exists(single, none)) {
-      checkpoint.add_file(single);
-      return checkpoint;
-    }
-    const fs::path index = folder / (std::string(name) + ".index.json");
-    if (!fs::exists(index, none)) continue;
-    const ShardOf shards = read_index(index);
-    std::set<std::string> files;
-    for (const auto& [tensor, file] : shards) files.insert(file);
-    for (const std::string& file : files) checkpoint.add_file(folder / file);
-    for (const auto& [tensor, file] : shards) {
-      const std::string_view bare =
-          tensor.starts_with(kPrefix) ? std::string_view(tensor).substr(kPrefix.size()) : std::string_view(tensor);
-      const CheckpointTensor* found = checkpoint.find(bare);
-      if (found && found->file == folder / file) continue;
-      throw UserError(
-          fmt::format("{}: tensor {} should be in {}, but is not there", index.string(), shown(tensor), shown(file)));
-    }
-    return checkpoint;
+  const auto file = std::find_if(kWeightFiles.begin(), kWeightFiles.end(),
+                                 [&](std::string_view name) { return present(folder / name); });
+  if (file == kWeightFiles.end()) {
+    throw UserError(fmt::format("{}: no weights found: expected {}{}", folder.string(), fmt::join(kWeightFiles, " or "),
+                                foreign_weights(file_names(folder))));
   }
-  throw UserError(
-      fmt::format("{}: no weights found: expected model.safetensors, model.safetensors.index.json, "
-                  "pytorch_model.bin or pytorch_model.bin.index.json",
-                  folder.string()));
+  if (is_index(*file)) {
+    checkpoint.add_index(folder / *file);
+  } else {
+    checkpoint.add_file(folder / *file);
+  }
+  checkpoint.find_tied_embedding();
+  return checkpoint;
+}
+
+void Checkpoint::add_index(const fs::path& path) {
+  const WeightIndex index = read_weight_index(path);
+  for (const std::string& file : index.shards()) {
+    // A file that is not there is missed by whoever asks for a tensor of it.
+    if (present(folder_ / file)) add_file(folder_ / file);
+  }
+  for (const auto& [tensor, file] : index.files) listed_.emplace(without_prefix(tensor), file);
+  list_ = path;
 }
 
 void Checkpoint::add_file(const fs::path& path) {
@@ -105,11 +95,24 @@ void Checkpoint::add_file(const fs::path& path) {
     throw UserError(fmt::format("{}: a git-lfs pointer, not the weights themselves; fetch them with \"git lfs pull\"",
                                 path.string()));
   }
-  const bool safetensors = path.extension() == ".safetensors";
-  std::vector<CheckpointTensor> tensors =
-      safetensors ? read_safetensors(file.bytes(), path) : read_torch_archive(file.bytes(), path);
+  std::vector<CheckpointTensor> tensors;
+  try {
+    tensors = path.extension() == ".safetensors" ? read_safetensors(file.bytes(), path)
+                                                 : read_torch_archive(file.bytes(), path);
+  } catch (const UserError& error) {
+    throw UserError(error.what() + repair_advice(path));
+  }
   files_.push_back(std::move(file));
   for (CheckpointTensor& tensor : tensors) add_tensor(std::move(tensor));
+}
+
+/// safetensors keeps one of two tensors that share their memory: of an embedding and the output layer tied to it, that
+/// may be the latter.
+void Checkpoint::find_tied_embedding() {
+  const auto there = [&](std::string_view name) { return place_of(name) != nullptr; };
+  if (!there(kHead) || std::any_of(std::begin(kEmbeddings), std::end(kEmbeddings), there)) return;
+  const std::optional<JsonFile> config = JsonFile::if_present(folder_ / "config.json");
+  embedding_is_head_ = !config || config->boolean("tie_word_embeddings").value_or(true);
 }
 
 /// Rare: safetensors files of early writers, whose header has any length.
@@ -124,6 +127,10 @@ void Checkpoint::align(CheckpointTensor& tensor) {
 void Checkpoint::add_tensor(CheckpointTensor tensor) {
   tensor.prefixed = tensor.name.starts_with(kPrefix);
   if (tensor.prefixed) tensor.name.erase(0, kPrefix.size());
+  if (!tensor.foreign.empty()) {
+    foreign_.push_back(std::move(tensor));
+    return;
+  }
   align(tensor);
   const auto [known, added] = index_.emplace(tensor.name, tensors_.size());
   if (!added) {
@@ -136,30 +143,50 @@ void Checkpoint::add_tensor(CheckpointTensor tensor) {
 void Checkpoint::replace_with(const fs::path& safetensors) {
   MappedFile file(safetensors);
   for (CheckpointTensor& tensor : read_safetensors(file.bytes(), safetensors)) {
-    const auto known = index_.find(tensor.name);
-    if (known == index_.end() || tensors_[known->second].shape != tensor.shape) {
-      const std::string found = known == index_.end() ? "none" : shown_shape(tensors_[known->second].shape);
+    if (!tensor.foreign.empty()) fail_foreign(tensor);
+    const std::size_t* known = place_of(tensor.name);
+    if (!known || tensors_[*known].shape != tensor.shape) {
+      const std::string found = known ? shown_shape(tensors_[*known].shape) : "none";
       throw UserError(fmt::format("{}: tensor {} has the shape {}, but in {} it has {}: they are of different models",
                                   safetensors.string(), shown(tensor.name), shown_shape(tensor.shape), folder_.string(),
                                   found));
     }
     align(tensor);
-    tensors_[known->second] = std::move(tensor);
+    tensors_[*known] = std::move(tensor);
   }
   files_.push_back(std::move(file));
 }
 
+const std::size_t* Checkpoint::place_of(std::string_view name) const {
+  const auto found = index_.find(std::string(embedding_is_head_ && is_embedding(name) ? kHead : name));
+  return found == index_.end() ? nullptr : &found->second;
+}
+
 const CheckpointTensor* Checkpoint::find(std::string_view name) const {
-  const auto found = index_.find(std::string(name));
-  return found == index_.end() ? nullptr : &tensors_[found->second];
+  const std::size_t* place = place_of(name);
+  return place ? &tensors_[*place] : nullptr;
+}
+
+void Checkpoint::fail_missing(std::string_view name, std::span<const std::int64_t> shape) const {
+  const auto other =
+      std::find_if(foreign_.begin(), foreign_.end(), [&](const auto& tensor) { return tensor.name == name; });
+  if (other != foreign_.end()) fail_foreign(*other);
+  if (const auto listed = listed_.find(std::string(name)); listed != listed_.end()) {
+    throw UserError(fmt::format(
+        "{}: tensor {} should be in {}, but {}{}", list_.string(), shown(name), shown(listed->second),
+        present(folder_ / listed->second) ? "is not there" : "there is no such file", repair_advice(list_)));
+  }
+  throw UserError(fmt::format("{}: the weights have no tensor {}; expected one of shape {}{}", folder_.string(),
+                              shown(name), shown_shape(shape),
+                              is_embedding(name) && place_of(kHead)
+                                  ? "; there is lm_head.weight, but config.json says by tie_word_embeddings that it is "
+                                    "another one"
+                                  : foreign_weights(file_names(folder_))));
 }
 
 const CheckpointTensor& Checkpoint::require_shape(std::string_view name, std::span<const std::int64_t> shape) const {
   const CheckpointTensor* tensor = find(name);
-  if (!tensor) {
-    throw UserError(fmt::format("{}: the weights have no tensor {}; expected one of shape {}", folder_.string(),
-                                shown(name), shown_shape(shape)));
-  }
+  if (!tensor) fail_missing(name, shape);
   if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
     throw UserError(fmt::format("{}: tensor {}: the configuration asks for the shape {}, found {}",
                                 tensor->file.string(), shown(name), shown_shape(shape), shown_shape(tensor->shape)));

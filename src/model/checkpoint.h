@@ -26,6 +26,8 @@ struct CheckpointTensor {
   std::span<const std::byte> bytes;  ///< valid as long as the Checkpoint
   std::filesystem::path file;
   bool mapped = true;  ///< the bytes lie in the file, not in a copy of them: drop_pages is for these alone
+  /// What it is where sgpt cannot use it ("numbers of the type F8_E4M3"); then type and bytes say nothing. Else empty.
+  std::string foreign = {};
 
   /// As a matrix; a vector is one row. Only for one or two dimensions.
   ConstMatrix matrix() const;
@@ -34,8 +36,9 @@ struct CheckpointTensor {
 /// What is put behind a matrix' name for its scales.
 inline constexpr std::string_view kScalesSuffix = "_scales";
 
-/// model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json, in this order.
-/// Const member functions are thread-safe.
+/// The first of kWeightFiles (formats/model_files.h) that is there. What nobody asks for may be of any kind, and may
+/// even be missing where an index lists it. A model whose embedding was kept as "lm_head.weight" alone, which is tied
+/// to it, has it under its own name too. Const member functions are thread-safe.
 class Checkpoint {
  public:
   /// Maps the weights of a folder. Throws UserError when none are there or a file is broken.
@@ -55,7 +58,8 @@ class Checkpoint {
   /// The scales of a matrix of i8 that require_matrix gave.
   const CheckpointTensor& scales_of(const CheckpointTensor& matrix) const;
 
-  std::span<const CheckpointTensor> tensors() const { return tensors_; }
+  std::span<const CheckpointTensor> tensors() const { return tensors_; }  ///< without the foreign ones
+  std::span<const CheckpointTensor> foreign() const { return foreign_; }
   std::size_t bytes() const;  ///< of all tensors
   std::vector<std::filesystem::path> files() const;
   const std::filesystem::path& folder() const { return folder_; }
@@ -63,14 +67,23 @@ class Checkpoint {
  private:
   void add_file(const std::filesystem::path& path);
   void add_tensor(CheckpointTensor tensor);
+  void add_index(const std::filesystem::path& path);
   void align(CheckpointTensor& tensor);
+  void find_tied_embedding();
+  /// Its place in tensors_, or null.
+  const std::size_t* place_of(std::string_view name) const;
+  [[noreturn]] void fail_missing(std::string_view name, std::span<const std::int64_t> shape) const;
   const CheckpointTensor& require_shape(std::string_view name, std::span<const std::int64_t> shape) const;
 
   std::filesystem::path folder_;
   std::vector<MappedFile> files_;
   std::vector<std::unique_ptr<std::byte[]>> copies_;  // of tensors that do not lie in their file as their type asks
   std::vector<CheckpointTensor> tensors_;
+  std::vector<CheckpointTensor> foreign_;
   std::unordered_map<std::string, std::size_t> index_;
+  std::unordered_map<std::string, std::string> listed_;  // of an index.json: tensor to the file that should have it
+  std::filesystem::path list_;                           // that index.json
+  bool embedding_is_head_ = false;                       // the word embedding is kept as kHead alone
 };
 
 }  // namespace sgpt

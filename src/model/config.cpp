@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "formats/json_file.h"
 #include "model/describe.h"
-#include "model/json_file.h"
 #include "sgpt/error.h"
 
 namespace sgpt {

@@ -13,12 +13,14 @@
 
 #include "base/atomic_file.h"
 #include "base/atomic_folder.h"
+#include "base/hub_path.h"
+#include "base/log.h"
 #include "base/mapped_file.h"
+#include "formats/model_files.h"
 #include "model/bloom.h"
 #include "model/checkpoint.h"
 #include "model/convert_tensor.h"
 #include "model/describe.h"
-#include "model/json_file.h"
 #include "model/model_folder.h"
 #include "model/model_folder_writer.h"
 #include "model/sharded_writer.h"
@@ -72,6 +74,10 @@ class Plan {
       }
       if (parameter.kind == ParameterKind::matrix) matrices.insert(parameter.name);
       needed.insert(parameter.name);
+    }
+    for (const CheckpointTensor& tensor : checkpoint.foreign()) {
+      log::info(
+          fmt::format("{}: tensor {}, {}, is left out", tensor.file.string(), shown(tensor.name), tensor.foreign));
     }
     std::set<const std::byte*> seen;
     for (const CheckpointTensor& tensor : checkpoint.tensors()) {
@@ -132,7 +138,7 @@ bool carried_over(const fs::path& file) {
 
 void carry_over_files(const fs::path& source, const fs::path& target) {
   for (const auto& entry : fs::directory_iterator(source)) {
-    if (!entry.is_regular_file() || !carried_over(entry.path())) continue;
+    if (!carried_over(entry.path()) || !present(entry.path()) || !entry.is_regular_file()) continue;
     write_file(target / entry.path().filename(), MappedFile(entry.path()).text());
   }
 }
@@ -141,8 +147,7 @@ void carry_over_files(const fs::path& source, const fs::path& target) {
 std::set<fs::path> module_folders(const ModelFolder& model) {
   std::set<fs::path> folders{fs::path()};
   if (!model.has_modules) return folders;
-  const auto modules = read_json(model.path / "modules.json");
-  for (const auto& module : *modules) folders.insert(fs::path(module.value("path", "")).lexically_normal());
+  for (const ModuleEntry& module : read_modules_json(model.path / "modules.json")) folders.insert(module.path);
   return folders;
 }
 

@@ -7,19 +7,6 @@
 
 namespace sgpt {
 
-std::string shown(std::string_view name) {
-  constexpr std::size_t kLongest = 80;
-  std::string result = "\"";
-  for (const char c : name.substr(0, kLongest)) {
-    if (c >= ' ' && c <= '~') {
-      result += c;
-    } else {
-      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-  }
-  return result + (name.size() > kLongest ? "…\"" : "\"");
-}
-
 std::string shown_shape(std::span<const std::int64_t> shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 std::optional<std::int64_t> element_count(std::span<const std::int64_t> shape) {

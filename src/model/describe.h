@@ -1,18 +1,15 @@
-// How messages speak of what stands in a file: names that may hold anything, shapes, and the bytes that a shape takes.
+// How messages speak of tensors in a file: their shapes, and the bytes that a shape takes.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 
+#include "formats/shown.h"
 #include "tensor/dtype.h"
 
 namespace sgpt {
-
-/// In quotes, fit for one line of a terminal: at most 80 bytes, everything but printable ASCII as \xNN.
-std::string shown(std::string_view name);
 
 /// "[250880, 1024]".
 std::string shown_shape(std::span<const std::int64_t> shape);

@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/hub_path.h"
 #include "base/log.h"
-#include "model/describe.h"
-#include "model/json_file.h"
+#include "formats/json_file.h"
+#include "formats/model_files.h"
+#include "formats/shown.h"
 #include "model/pooling_config.h"
 #include "sgpt/error.h"
 
@@ -22,43 +24,21 @@ constexpr std::int64_t kDefaultLength = 300;
 constexpr std::int64_t kLongestLength = 1'000'000;  // a model_max_length beyond it says "no limit"
 constexpr std::int64_t kOurVersion = 1;             // of sgpt_config.json
 
-/// A module's folder, which must lie inside the model's.
-fs::path module_path(const fs::path& folder, const fs::path& modules_json, const std::string& path) {
-  const fs::path relative = fs::path(path).lexically_normal();
-  if (relative.is_absolute() || (!relative.empty() && *relative.begin() == "..") ||
-      path.find('\0') != std::string::npos) {
-    throw UserError(
-        fmt::format("{}: path: expected a folder inside the model's, found {}", modules_json.string(), shown(path)));
-  }
-  return relative.empty() || relative == "." ? folder : folder / relative;
-}
-
 struct Module {
   std::string type;  // the class alone: Transformer, Pooling, Normalize
   fs::path path;
 };
 
-std::string string_of(const nlohmann::json& module, const char* key, const fs::path& modules_json) {
-  const auto found = module.is_object() ? module.find(key) : module.end();
-  if (!module.is_object() || found == module.end() || !found->is_string()) {
-    throw UserError(fmt::format("{}: every module needs a string under {}", modules_json.string(), key));
-  }
-  return found->get<std::string>();
-}
-
 std::vector<Module> read_modules(const fs::path& folder, const fs::path& modules_json) {
-  const auto list = read_json(modules_json);
-  if (!list->is_array()) throw UserError(fmt::format("{}: expected a list of modules", modules_json.string()));
   std::vector<Module> modules;
-  for (const auto& entry : *list) {
-    const std::string type = string_of(entry, "type", modules_json);
-    const std::string name = type.substr(type.rfind('.') + 1);  // versions differ in what stands before
+  for (const ModuleEntry& entry : read_modules_json(modules_json)) {
+    const std::string name = entry.type.substr(entry.type.rfind('.') + 1);  // versions differ in what stands before
     const bool known = name == "Transformer" || name == "Pooling" || name == "Normalize";
-    if (!known || !type.starts_with("sentence_transformers.")) {
+    if (!known || !entry.type.starts_with("sentence_transformers.")) {
       throw UserError(fmt::format("{}: the module {} is not supported; sgpt knows Transformer, Pooling and Normalize",
-                                  modules_json.string(), shown(type)));
+                                  modules_json.string(), shown(entry.type)));
     }
-    modules.push_back({name, module_path(folder, modules_json, string_of(entry, "path", modules_json))});
+    modules.push_back({name, entry.path.empty() ? folder : folder / entry.path});
   }
   const bool order = (modules.size() == 2 || modules.size() == 3) && modules[0].type == "Transformer" &&
                      modules[1].type == "Pooling" && (modules.size() == 2 || modules[2].type == "Normalize");
@@ -122,6 +102,7 @@ void check_prompts(const fs::path& path) {
 bool published_with_brackets(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  name.erase(0, name.rfind('/') + 1);  // npos + 1 is 0
   const bool specb = name.starts_with("sgpt-") && name.find("-msmarco-specb") != std::string::npos;
   return specb || (name.starts_with("sgpt-bloom-") && name.ends_with("-msmarco"));
 }
@@ -141,37 +122,84 @@ std::optional<bool> read_brackets(const ModelFolder& model) {
   return std::nullopt;
 }
 
-/// The last part of the path; in the cache of the Hugging Face hub, the model's own name.
+/// Weights that only another library makes sense of: their tensors are not the model's.
+void refuse_quantized(const JsonFile& config) {
+  for (const char* key : {"quantization_config", "compression_config"}) {
+    const auto* quantization = config.find(key);
+    if (!quantization || !quantization->is_object()) continue;
+    const auto method = quantization->find("quant_method");
+    const bool named = method != quantization->end() && method->is_string();
+    if (named && *method == "sgpt") continue;
+    const std::string by = named ? shown(method->get_ref<const std::string&>())
+                           : quantization->contains("load_in_8bit") || quantization->contains("load_in_4bit")
+                               ? "\"bitsandbytes\""
+                               : "a method without a name (no quant_method)";
+    throw UserError(
+        fmt::format("{}: {}: the weights were quantized by {}, which sgpt does not read; take the model that they were "
+                    "made from (sgpt convert --dtype int8 makes 8-bit weights of it)",
+                    config.path().string(), key, by));
+  }
+}
+
+/// A library that finds an adapter beside the weights adds it to them.
+void refuse_adapter(const fs::path& folder) {
+  const fs::path file = folder / kAdapterFile;
+  if (present(file)) throw UserError(fmt::format("{}: {}", file.string(), adapter_advice()));
+}
+
+/// "hidden_dropout 0.1, …": what transformers would apply in training.
+std::string read_dropout(const JsonFile& config) {
+  static constexpr std::string_view kKeys[] = {"hidden_dropout", "attention_dropout", "resid_dropout", "embed_dropout"};
+  static constexpr std::string_view kKeysOfGpt2[] = {"resid_pdrop", "embd_pdrop", "attn_pdrop"};
+  const double unset = config.string("model_type") == "gpt2" ? 0.1 : 0;  // transformers' default
+  std::string found;
+  const auto add = [&](std::string_view key, double rate) {
+    if (rate != 0) found += fmt::format("{}{} {}", found.empty() ? "" : ", ", key, rate);
+  };
+  for (const std::string_view key : kKeys) add(key, config.number(key).value_or(0));
+  for (const std::string_view key : kKeysOfGpt2) add(key, config.number(key).value_or(unset));
+  return found;
+}
+
+/// The last part of the path; in the hub's cache, the model's name there.
 std::string name_of_folder(const fs::path& path) {
+  if (const auto hub = hub_path(path)) return hub->id;
   std::error_code none;
   fs::path whole = fs::absolute(path, none).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();  // "model/"
-  const std::string repository = whole.parent_path().parent_path().filename().string();
-  if (whole.parent_path().filename() == "snapshots" && repository.starts_with("models--")) {
-    return repository.substr(repository.rfind("--") + 2);
-  }
   return whole.filename().string();
+}
+
+/// A path that is no folder with a model, and why.
+[[noreturn]] void refuse(const fs::path& path) {
+  if (!present(path)) throw UserError(fmt::format("{}: no such folder; expected a model folder", path.string()));
+  std::error_code none;
+  if (!fs::is_directory(path, none)) {
+    throw UserError(fmt::format("{}: is no folder; expected a model folder{}", path.string(),
+                                foreign_weights({path.filename().string()})));
+  }
+  throw UserError(fmt::format("{}: not a model folder: neither modules.json nor config.json is in it{}", path.string(),
+                              foreign_weights(file_names(path))));
 }
 
 }  // namespace
 
+std::string file_name_of(std::string name) {
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+}
+
 ModelFolder read_model_folder(const fs::path& path) {
+  const fs::path modules_json = path / "modules.json";
   std::error_code none;
-  if (!fs::is_directory(path, none)) {
-    throw UserError(fmt::format("{}: {}; expected a model folder", path.string(),
-                                fs::exists(path, none) ? "is no folder" : "no such folder"));
-  }
-  if (!fs::exists(path / "modules.json", none) && !fs::exists(path / "config.json", none)) {
-    throw UserError(
-        fmt::format("{}: not a model folder: neither modules.json nor config.json is in it", path.string()));
-  }
+  if (!fs::is_directory(path, none) || (!present(modules_json) && !present(path / "config.json"))) refuse(path);
+  refuse_adapter(path);
   ModelFolder model;
   model.path = path;
   model.transformer = path;
   model.max_seq_length = kDefaultLength;
   model.name = name_of_folder(path);
-  const fs::path modules_json = path / "modules.json";
-  model.has_modules = fs::exists(modules_json, none);
+  model.has_modules = present(modules_json);
   if (model.has_modules) {
     const std::vector<Module> modules = read_modules(path, modules_json);
     model.transformer = modules[0].path;
@@ -183,6 +211,10 @@ ModelFolder read_model_folder(const fs::path& path) {
     model.config = read_bloom_config(path / "config.json");
     model.pooling = {PoolingMode::weightedmean};
   }
+  const JsonFile config(model.transformer / "config.json");
+  refuse_adapter(model.transformer);
+  refuse_quantized(config);
+  model.dropout = read_dropout(config);
   read_length(model);
   model.brackets = read_brackets(model);
   return model;

@@ -22,10 +22,14 @@ struct ModelFolder {
   bool lower_case = false;           ///< do_lower_case
   std::int64_t max_seq_length = 300;
   std::optional<bool> brackets;  ///< what our own file records, or what is known of a published model; else unset
-  std::string name;              ///< last part of the path, for result files
+  std::string name;     ///< ORG/NAME in the hub's cache, else the last part of the path: what its results are called
+  std::string dropout;  ///< "hidden_dropout 0.1, …": asked for in training by config.json, not applied; else empty
 
   std::filesystem::path tokenizer_file() const { return transformer / "tokenizer.json"; }
 };
+
+/// A model's name, fit to be part of a file's.
+std::string file_name_of(std::string name);
 
 /// Throws UserError naming file and key when something is missing, broken or not supported (e.g. a Dense module).
 ModelFolder read_model_folder(const std::filesystem::path& path);

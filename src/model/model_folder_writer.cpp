@@ -10,8 +10,9 @@
 
 #include "base/atomic_file.h"
 #include "base/atomic_folder.h"
+#include "base/hub_path.h"
 #include "base/mapped_file.h"
-#include "model/json_file.h"
+#include "formats/json_file.h"
 #include "model/pooling_config.h"
 #include "sgpt/error.h"
 
@@ -108,9 +109,8 @@ Json special_tokens(const Json& tokenizer) {
 void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, const fs::path& tokenizer_json,
                      const fs::path& source_folder, const Json& tokenizer) {
   carry_over(tokenizer_json, folder / "tokenizer.json");
-  std::error_code none;
   Json roles = special_tokens(tokenizer);
-  if (const fs::path config = source_folder / "tokenizer_config.json"; fs::exists(config, none)) {
+  if (const fs::path config = source_folder / "tokenizer_config.json"; present(config)) {
     carry_over(config, folder / "tokenizer_config.json");
     for (const auto& [role, value] : parse_ordered(config).items()) roles.erase(role);  // it names them itself
   } else {
@@ -121,12 +121,12 @@ void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, co
     made.update(roles);
     write_json(folder / "tokenizer_config.json", made);
   }
-  if (const fs::path map = source_folder / "special_tokens_map.json"; fs::exists(map, none)) {
+  if (const fs::path map = source_folder / "special_tokens_map.json"; present(map)) {
     carry_over(map, folder / "special_tokens_map.json");
   } else {
     write_json(folder / "special_tokens_map.json", roles);
   }
-  if (const fs::path added = source_folder / "added_tokens.json"; fs::exists(added, none)) {
+  if (const fs::path added = source_folder / "added_tokens.json"; present(added)) {
     carry_over(added, folder / "added_tokens.json");
   }
 }

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "model/json_file.h"
+#include "formats/json_file.h"
 #include "sgpt/error.h"
 
 namespace sgpt {

@@ -130,9 +130,11 @@ class Reader {
     const auto dtype = value.find("dtype");
     if (dtype == value.end() || !dtype->is_string()) fail("tensor {}: dtype is missing or no string", what);
     const std::string& type_name = dtype->get_ref<const std::string&>();
-    const std::optional<DType> type = dtype_from(type_name);
-    if (!type) fail("tensor {}: the element type {} is not supported", what, shown(type_name));
-    result.tensor.type = *type;
+    if (const std::optional<DType> type = dtype_from(type_name)) {
+      result.tensor.type = *type;
+    } else {
+      result.tensor.foreign = fmt::format("the element type {}", shown(type_name));
+    }
     const std::vector<std::uint64_t> shape = numbers(value, "shape", what);
     if (shape.size() > kMostDimensions) fail("tensor {}: {} dimensions are too many", what, shape.size());
     for (const std::uint64_t size : shape) {
@@ -165,6 +167,7 @@ class Reader {
     if (e.end > data_.size()) {
       fail("truncated: tensor {} ends at byte {} of the data, but only {} bytes are there", what, e.end, data_.size());
     }
+    if (!e.tensor.foreign.empty()) return;  // how many bits its elements have is for others to know
     const std::optional<std::uint64_t> needed = byte_count(e.tensor.shape, e.tensor.type);
     const std::string shape = shown_shape(e.tensor.shape);
     if (!needed) fail("tensor {}: the shape {} is too large", what, shape);

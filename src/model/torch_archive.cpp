@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,21 +23,45 @@ using Entries = std::unordered_map<std::string, std::span<const std::byte>>;
 
 constexpr std::string_view kOrderedDict = "collections.OrderedDict";
 constexpr std::string_view kTensor = "torch._utils._rebuild_tensor_v2";
+constexpr std::string_view kTypedTensor = "torch._utils._rebuild_tensor_v3";  // of the younger element types
+constexpr std::string_view kQuantizedTensor = "torch._utils._rebuild_qtensor";
 constexpr std::string_view kParameter = "torch._utils._rebuild_parameter";
 constexpr std::string_view kStorageObject = "storage";
 constexpr std::string_view kTensorObject = "tensor";
 constexpr std::size_t kMostDimensions = 64;  // PyTorch's own limit
 
-std::optional<DType> storage_type(std::string_view global) {
+/// A class of storages: what its elements are, as far as sgpt has a word for it, and their bytes.
+struct StorageClass {
+  std::optional<DType> type;
+  std::size_t width;
+};
+
+std::optional<StorageClass> storage_class(std::string_view global) {
   static constexpr std::pair<std::string_view, DType> kStorages[] = {
       {"torch.FloatStorage", DType::f32},   {"torch.HalfStorage", DType::f16}, {"torch.BFloat16Storage", DType::bf16},
       {"torch.DoubleStorage", DType::f64},  {"torch.LongStorage", DType::i64}, {"torch.IntStorage", DType::i32},
       {"torch.ShortStorage", DType::i16},   {"torch.CharStorage", DType::i8},  {"torch.ByteStorage", DType::u8},
       {"torch.BoolStorage", DType::boolean}};
+  static constexpr std::pair<std::string_view, std::size_t> kForeign[] = {
+      {"torch.ComplexFloatStorage", 8}, {"torch.ComplexDoubleStorage", 16}, {"torch.QInt8Storage", 1},
+      {"torch.QUInt8Storage", 1},       {"torch.QInt32Storage", 4},         {"torch.QUInt4x2Storage", 1},
+      {"torch.QUInt2x4Storage", 1},     {"torch.storage.UntypedStorage", 1}};
   for (const auto& [known, type] : kStorages) {
-    if (global == known) return type;
+    if (global == known) return StorageClass{type, size_of(type)};
+  }
+  for (const auto& [known, width] : kForeign) {
+    if (global == known) return StorageClass{std::nullopt, width};
   }
   return std::nullopt;
+}
+
+/// What a tensor may name beside its storage: an element type ("torch.float8_e4m3fn"), how it is quantized.
+bool is_type_word(std::string_view global) {
+  static constexpr std::string_view kBegins[] = {"torch.float", "torch.uint",    "torch.int",  "torch.quint",
+                                                 "torch.qint",  "torch.complex", "torch.bits", "torch.per_"};
+  const auto is_plain = [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  return std::any_of(std::begin(kBegins), std::end(kBegins), [&](auto begin) { return global.starts_with(begin); }) &&
+         std::all_of(global.begin() + std::string_view("torch.").size(), global.end(), is_plain);
 }
 
 /// Knows the globals of a dict of tensors; storages and tensors are objects with a number in its tables.
@@ -46,12 +70,15 @@ class TensorReader final : public PickleReader {
   TensorReader(const Entries& entries, std::string prefix) : entries_(entries), prefix_(std::move(prefix)) {}
 
   bool knows(std::string_view global) const override {
-    return global == kOrderedDict || global == kTensor || global == kParameter || storage_type(global);
+    return global == kOrderedDict || global == kTensor || global == kTypedTensor || global == kQuantizedTensor ||
+           global == kParameter || storage_class(global) || is_type_word(global);
   }
 
   PickleValue call(PickleMachine& machine, std::string_view global, std::span<const PickleValue> arguments) override {
     if (global == kOrderedDict && arguments.empty()) return machine.make(PickleKind::dict);
     if (global == kTensor) return tensor(machine, arguments);
+    if (global == kTypedTensor) return typed_tensor(machine, arguments);
+    if (global == kQuantizedTensor) return add_foreign(machine, "numbers that PyTorch quantized");
     if (global == kParameter && arguments.size() == 3 && is_object(arguments[0], kTensorObject)) return arguments[0];
     machine.fail(fmt::format("a call of {} with {} arguments is refused", global, arguments.size()));
   }
@@ -65,18 +92,18 @@ class TensorReader final : public PickleReader {
     const PickleNode* key = node_of(tuple->items[2], PickleKind::text);
     const auto* elements = std::get_if<std::int64_t>(&tuple->items[4]);
     if (!word || word->text != "storage" || !global || !key || !elements) machine.fail("a persistent id is no storage");
-    const std::optional<DType> type = storage_type(global->text);
-    if (!type) machine.fail(fmt::format("{} is no storage", shown(std::string_view(global->text))));
+    const std::optional<StorageClass> kind = storage_class(global->text);
+    if (!kind) machine.fail(fmt::format("{} is no storage", shown(std::string_view(global->text))));
     const auto entry = entries_.find(prefix_ + "data/" + key->text);
     if (entry == entries_.end()) {
       machine.fail(fmt::format("the archive has no storage {}", shown(std::string_view(key->text))));
     }
-    const std::optional<std::uint64_t> bytes = byte_count(std::array{*elements}, *type);
-    if (!bytes || *bytes != entry->second.size()) {
-      machine.fail(fmt::format("storage {} should have {} elements of type {}, but has {} bytes",
-                               shown(std::string_view(key->text)), *elements, name_of(*type), entry->second.size()));
+    const std::size_t size = entry->second.size();
+    if (*elements < 0 || size % kind->width != 0 || static_cast<std::uint64_t>(*elements) != size / kind->width) {
+      machine.fail(fmt::format("storage {} should have {} elements of {} bytes, but has {} bytes",
+                               shown(std::string_view(key->text)), *elements, kind->width, size));
     }
-    storages_.push_back({*type, *elements, entry->second});
+    storages_.push_back({*kind, global->text, *elements, entry->second});
     return machine.make(PickleKind::object, std::string(kStorageObject), storages_.size() - 1);
   }
 
@@ -87,7 +114,8 @@ class TensorReader final : public PickleReader {
 
  private:
   struct Storage {
-    DType type;
+    StorageClass kind;
+    std::string name;
     std::int64_t elements;
     std::span<const std::byte> bytes;
   };
@@ -119,6 +147,25 @@ class TensorReader final : public PickleReader {
     return true;
   }
 
+  PickleValue add(PickleMachine& machine, CheckpointTensor tensor) {
+    tensors_.push_back(std::move(tensor));
+    return machine.make(PickleKind::object, std::string(kTensorObject), tensors_.size() - 1);
+  }
+
+  /// A tensor that nothing can be done with; harmless as long as nobody asks for it.
+  PickleValue add_foreign(PickleMachine& machine, std::string what) {
+    CheckpointTensor tensor;
+    tensor.foreign = std::move(what);
+    return add(machine, std::move(tensor));
+  }
+
+  /// (storage, offset, shape, strides, requires_grad, backward_hooks, element type[, metadata])
+  PickleValue typed_tensor(PickleMachine& machine, std::span<const PickleValue> arguments) {
+    const PickleNode* type = arguments.size() > 6 ? node_of(arguments[6], PickleKind::global) : nullptr;
+    if (!type) machine.fail("a tensor is not built from a storage as torch.save does");
+    return add_foreign(machine, fmt::format("the element type {}", shown(std::string_view(type->text))));
+  }
+
   /// (storage, offset, shape, strides, requires_grad, backward_hooks[, metadata])
   PickleValue tensor(PickleMachine& machine, std::span<const PickleValue> arguments) {
     if (arguments.size() < 6 || arguments.size() > 7 || !is_object(arguments[0], kStorageObject)) {
@@ -127,7 +174,10 @@ class TensorReader final : public PickleReader {
     const Storage& storage = storages_[node_of(arguments[0], PickleKind::object)->object];
     const auto* offset = std::get_if<std::int64_t>(&arguments[1]);
     CheckpointTensor result;
-    result.type = storage.type;
+    if (!storage.kind.type) {
+      return add_foreign(machine, fmt::format("the element type of a {}", storage.name));
+    }
+    result.type = *storage.kind.type;
     result.shape = integers(machine, arguments[2]);
     const std::vector<std::int64_t> strides = integers(machine, arguments[3]);
     const std::optional<std::int64_t> elements = element_count(result.shape);
@@ -136,20 +186,18 @@ class TensorReader final : public PickleReader {
       machine.fail(fmt::format("a tensor has a broken shape {}, strides {} or offset", shape, shown_shape(strides)));
     }
     if (*elements > 0 && !contiguous(result.shape, strides)) {
-      machine.fail(
-          fmt::format("a tensor of shape {} has the strides {}: it is a view that is not contiguous, which is not "
-                      "supported; save tensor.contiguous()",
-                      shape, shown_shape(strides)));
+      return add_foreign(machine, fmt::format("a view of shape {} with the strides {}, which is not contiguous; save "
+                                              "tensor.contiguous()",
+                                              shape, shown_shape(strides)));
     }
     if (*offset < 0 || *offset > storage.elements || *elements > storage.elements - *offset) {
       machine.fail(fmt::format("a tensor of shape {} from element {} on does not fit into its storage of {}", shape,
                                *offset, storage.elements));
     }
-    const std::size_t width = size_of(storage.type);
+    const std::size_t width = storage.kind.width;
     result.bytes =
         storage.bytes.subspan(static_cast<std::size_t>(*offset) * width, static_cast<std::size_t>(*elements) * width);
-    tensors_.push_back(std::move(result));
-    return machine.make(PickleKind::object, std::string(kTensorObject), tensors_.size() - 1);
+    return add(machine, std::move(result));
   }
 
   const Entries& entries_;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"
+#include "encode/encoder_parts.h"
 #include "retrieval/chunk_pacer.h"
 #include "retrieval/corpus_index.h"
 #include "retrieval/qrels.h"
@@ -95,7 +96,7 @@ std::vector<ScoredDocument> ranking(const std::vector<Hit>& hits, const std::vec
 
 DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options) {
   const std::string split = data_set.split(options.split);
-  const std::string model = options.model_name.empty() ? model_name(team.encoder().folder()) : options.model_name;
+  const std::string model = options.model_name.empty() ? team.encoder().parts().folder.name : options.model_name;
   const Qrels qrels = read_qrels(data_set.folder.qrels(split));
   const auto queries = read_judged_queries(data_set.folder.queries(), qrels);
   std::unique_ptr<TrecRunWriter> run;  // opened before the long work, so that a wrong path is known at once
@@ -158,11 +159,6 @@ DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::strin
 fs::path with_name(const fs::path& file, const std::string& name) {
   if (file.empty()) return file;
   return file.parent_path() / fmt::format("{}_{}{}", file.stem().string(), name, file.extension().string());
-}
-
-std::string model_name(const fs::path& model_folder) {
-  // The rule for data sets' names is the rule for models' names.
-  return DataSetFolder{model_folder}.name();
 }
 
 }  // namespace sgpt

@@ -20,7 +20,7 @@ struct BeirOptions {
   std::filesystem::path run_file = {};  ///< where to write the hits; empty: nowhere
   std::int64_t hits = 1000;             ///< a query, after the query itself was dropped
   bool keep_same_ids = false;           ///< a hit with the query's id counts; BEIR drops it (`ignore_identical_ids`)
-  std::string model_name = {};          ///< in results; empty: the model folder's
+  std::string model_name = {};          ///< in results; empty: ModelFolder::name
   /// Where to keep the documents' embeddings, for the next evaluation or search (an empty path: where CorpusIndex does
   /// by default). Unset: they are searched as they come, and kept nowhere.
   std::optional<std::filesystem::path> cache = {};
@@ -43,8 +43,5 @@ DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::strin
 
 /// DIR/run.trec → DIR/run_NAME.trec; empty stays empty.
 std::filesystem::path with_name(const std::filesystem::path& file, const std::string& name);
-
-/// The name of a model in result files: the last part of its folder's path.
-std::string model_name(const std::filesystem::path& model_folder);
 
 }  // namespace sgpt

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/progress.h"
+#include "encode/encoder_parts.h"
 #include "encode/model_identity.h"
 #include "retrieval/chunk_pacer.h"
 #include "sgpt/error.h"
@@ -68,7 +69,7 @@ CorpusIndex::CorpusIndex(const EncoderTeam& team, const std::filesystem::path& c
 }
 
 std::filesystem::path CorpusIndex::default_cache(const Encoder& encoder, const std::filesystem::path& corpus_jsonl) {
-  return fmt::format("{}.{}.sgpt-cache", corpus_jsonl.string(), DataSetFolder{encoder.folder()}.name());
+  return fmt::format("{}.{}.sgpt-cache", corpus_jsonl.string(), file_name_of(encoder.parts().folder.name));
 }
 
 std::optional<ComputeType> CorpusIndex::recorded_compute_type(const Encoder& encoder,

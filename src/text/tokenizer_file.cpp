@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/hub_path.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
@@ -374,8 +375,8 @@ TokenizerParts read_tokenizer_file(const std::filesystem::path& path) {
   simdjson::dom::element document;
   const std::string_view text = file.text();
   if (const auto error = parser.parse(text.data(), text.size()).get(document)) {
-    throw UserError(fmt::format("{}: this tokenizer.json is no valid JSON ({}): the file is damaged or cut short",
-                                path.string(), simdjson::error_message(error)));
+    throw UserError(fmt::format("{}: this tokenizer.json is no valid JSON ({}): the file is damaged or cut short{}",
+                                path.string(), simdjson::error_message(error), repair_advice(path)));
   }
   const JsonNode root(path.string(), "", document);
   root.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hub_path.h"
 #include "base/log.h"
 #include "base/threads.h"
 #include "encode/compute_choice.h"
@@ -46,6 +47,10 @@ ModelFolder trained_settings(const TrainOptions& options, const Communicator& ra
   if (ranks.first() && folder.brackets.value_or(false) && !options.brackets) {
     log::warning(fmt::format("{} was made for special brackets, but is trained and saved without: --specb keeps them",
                              options.model.string()));
+  }
+  if (ranks.first() && !folder.dropout.empty()) {
+    log::info(fmt::format("{}: config.json asks for {} in training; sgpt trains without dropout",
+                          model_shown(options.model), folder.dropout));
   }
   folder.pooling = {options.pooling};
   folder.brackets = options.brackets;

@@ -94,12 +94,12 @@ TEST_P(EncoderOnEachBackend, SeveralThreadsMayEncodeAtOnce) {
   for (const auto& values : found) EXPECT_EQ(values, expected);
 }
 
-TEST(Encoder, PoolingModesStandInTheOrderOfSentenceTransformers) {
+TEST(Encoder, PoolingModesStandInTheOrderInWhichTheyAreNamed) {
   const TempFolder folder;
   write_tiny_model(folder.path());
   const std::string text = "the thing on and on";
   std::vector<float> expected;
-  for (const PoolingMode mode : {PoolingMode::cls, PoolingMode::mean, PoolingMode::lasttoken}) {
+  for (const PoolingMode mode : {PoolingMode::lasttoken, PoolingMode::cls, PoolingMode::mean}) {
     const auto part = alone(Encoder::load(folder.path(), {.brackets = true, .pooling = {mode}}), text);
     expected.insert(expected.end(), part.begin(), part.end());
   }
@@ -107,6 +107,17 @@ TEST(Encoder, PoolingModesStandInTheOrderOfSentenceTransformers) {
       folder.path(), {.brackets = true, .pooling = {PoolingMode::lasttoken, PoolingMode::cls, PoolingMode::mean}});
   EXPECT_EQ(all.dimension(), 3 * 32);
   EXPECT_EQ(alone(all, text), expected);
+
+  // A folder's order: that of the list, or, of the old keys, the one in which sentence-transformers looks at them.
+  folder.write("1_Pooling/config.json", R"({"embedding_dimension": 32, "pooling_mode": ["lasttoken", "cls", "mean"]})");
+  EXPECT_EQ(alone(Encoder::load(folder.path(), {.brackets = true}), text), expected);
+  folder.write("1_Pooling/config.json",
+               R"({"pooling_mode_lasttoken": true, "pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true})");
+  std::rotate(expected.begin(), expected.begin() + 32, expected.end());
+  EXPECT_EQ(alone(Encoder::load(folder.path(), {.brackets = true}), text), expected);
+
+  const EncoderOptions twice{.pooling = {PoolingMode::cls, PoolingMode::cls}};
+  EXPECT_THROW(Encoder::load(folder.path(), twice), UserError);
 }
 
 TEST(Encoder, NormalizesWhenAskedToOrWhenTheFolderSays) {

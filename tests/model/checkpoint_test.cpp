@@ -99,9 +99,6 @@ TEST(Checkpoint, IndicesThatLieAreRefused) {
       {R"({"weight_map":{"a":".."}})", "in the same folder"},
       {R"({"weight_map":{"a":""}})", "in the same folder"},
       {R"({"weight_map":{"a":7}})", "in the same folder"},
-      {R"({"weight_map":{"a":"model-9.safetensors"}})", "model-9.safetensors"},
-      {R"({"weight_map":{"b":"model-1.safetensors"}})", "should be in"},
-      {R"({"weight_map":{"a":"model-2.safetensors","c":"model-1.safetensors"}})", "should be in"},
       {R"({"weight_map":{"a":"model-1.safetensors","d":"model-3.safetensors"}})", "already in"},
       {R"({"weight_map":{}})", "weight_map"},
       {R"({"weight_map":[]})", "weight_map"},
@@ -133,6 +130,51 @@ TEST(Checkpoint, RequireNamesWhatIsWrong) {
   for (const auto& [name, found] : {std::pair{"i", "found i32"}, std::pair{"d", "found f64"}}) {
     EXPECT_THAT([&] { checkpoint.require(name, one); },
                 ThrowsMessage<UserError>(AllOf(HasSubstr("f32, f16 or bf16"), HasSubstr(found))));
+  }
+}
+
+TEST(Checkpoint, WhatNobodyAsksForMayBeMissingOrOfAnyKind) {
+  const testing::TempFolder folder;
+  folder.write("model-1.safetensors", safetensors_file(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                                                       R"("e":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[4,8]}})",
+                                                       floats({1, 2})));
+  folder.write("model.safetensors.index.json",
+               R"({"weight_map":{"a":"model-1.safetensors","transformer.b":"model-1.safetensors",)"
+               R"("c":"model-2.safetensors","e":"model-1.safetensors"}})");
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  EXPECT_EQ(value_of(checkpoint, "a"), 1);
+  EXPECT_EQ(checkpoint.tensors().size(), 1u);
+  EXPECT_EQ(checkpoint.foreign().size(), 1u);
+  for (const auto& [name, message] :
+       {std::pair{"b", "should be in \"model-1.safetensors\", but is not there"},
+        std::pair{"c", "should be in \"model-2.safetensors\", but there is no such file"}, std::pair{"e", "F8_E4M3"}}) {
+    EXPECT_THAT([&] { value_of(checkpoint, name); }, ThrowsMessage<UserError>(HasSubstr(message)));
+  }
+  std::filesystem::create_symlink("gone", folder / "model-2.safetensors");
+  EXPECT_THAT([&] { Checkpoint::open(folder.path()); },
+              ThrowsMessage<UserError>(AllOf(HasSubstr("model-2.safetensors"), HasSubstr("link"))));
+}
+
+TEST(Checkpoint, AnEmbeddingMayBeKeptAsTheHeadThatIsTiedToIt) {
+  const testing::TempFolder folder;
+  folder.write("model.safetensors", safetensors_of("lm_head.weight", 3));
+  for (const char* config : {"{}", R"({"tie_word_embeddings":true})"}) {
+    folder.write("config.json", config);
+    EXPECT_EQ(value_of(Checkpoint::open(folder.path()), "word_embeddings.weight"), 3);
+  }
+  folder.write("config.json", R"({"tie_word_embeddings":false})");
+  EXPECT_THAT([&] { value_of(Checkpoint::open(folder.path()), "word_embeddings.weight"); },
+              ThrowsMessage<UserError>(HasSubstr("tie_word_embeddings")));
+}
+
+TEST(Checkpoint, WeightsOfOtherLibrariesAreNamed) {
+  for (const auto& [file, name] : {std::pair{"m-q4.gguf", "GGUF"}, std::pair{"model.onnx", "ONNX"},
+                                   std::pair{"openvino_model.xml", "OpenVINO"}, std::pair{"flax_model.msgpack", "Flax"},
+                                   std::pair{"tf_model.h5", "TensorFlow"}, std::pair{"quantize_config.json", "GPTQ"}}) {
+    const testing::TempFolder folder;
+    folder.write(file, "x");
+    EXPECT_THAT([&] { Checkpoint::open(folder.path()); },
+                ThrowsMessage<UserError>(AllOf(HasSubstr(name), HasSubstr(file))));
   }
 }
 

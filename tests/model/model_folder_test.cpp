@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/mapped_file.h"
 #include "fixtures.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
@@ -34,6 +35,11 @@ class Folder {
     fs::create_directories((path_ / file).parent_path());
     testing::tiny::write(path_ / file, text);
     return *this;
+  }
+  /// Puts more into config.json.
+  Folder& configure(const std::string& entries) {
+    std::string config(MappedFile(path_ / "config.json").text());
+    return put("config.json", config.insert(config.find('{') + 1, entries + ","));
   }
   Folder& remove(const std::string& file) {
     fs::remove_all(path_ / file);
@@ -141,6 +147,47 @@ TEST(ModelFolder, ATrailingSlashIsNoPartOfTheName) {
   EXPECT_EQ(read_model_folder(folder.path() / "").name, "some-model");
 }
 
+TEST(ModelFolder, InTheHubsCacheTheNameIsTheHubs) {
+  const Folder folder("models--bigscience--sgpt-bloom-x-msmarco/snapshots/0123");
+  const ModelFolder model = read_model_folder(folder.path() / "");
+  EXPECT_EQ(model.name, "bigscience/sgpt-bloom-x-msmarco");
+  EXPECT_EQ(file_name_of(model.name), "bigscience_sgpt-bloom-x-msmarco");
+  EXPECT_EQ(model.brackets, true);
+}
+
+TEST(ModelFolder, ALinkWithoutItsTargetIsNoAbsentFile) {
+  for (const char* file : {"modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "config.json",
+                           "tokenizer_config.json", "sgpt_config.json", "config_sentence_transformers.json"}) {
+    const Folder folder;
+    std::filesystem::remove(folder.path() / file);
+    std::filesystem::create_symlink("gone", folder.path() / file);
+    EXPECT_THAT([&] { read_model_folder(folder.path()); },
+                ThrowsMessage<UserError>(AllOf(HasSubstr(file), HasSubstr("gone"))));
+  }
+}
+
+TEST(ModelFolder, TellsOfDropoutThatTrainingWouldApply) {
+  Folder folder;
+  EXPECT_EQ(folder.read().dropout, "");
+  folder.configure(R"("hidden_dropout": 0.1, "attention_dropout": 0.0)");
+  EXPECT_EQ(folder.read().dropout, "hidden_dropout 0.1");
+}
+
+TEST(ModelFolder, QuantizedWeightsOfOtherLibrariesAreNamed) {
+  for (const auto& [entry, name] :
+       {std::pair{R"("quantization_config": {"quant_method": "gptq", "bits": 4})", "gptq"},
+        std::pair{R"("quantization_config": {"quant_method": "compressed-tensors"})", "compressed-tensors"},
+        std::pair{R"("quantization_config": {"load_in_8bit": true})", "bitsandbytes"}}) {
+    Folder folder;
+    folder.configure(entry);
+    EXPECT_THAT([&] { folder.read(); },
+                ThrowsMessage<UserError>(AllOf(HasSubstr("config.json: quantization_config"), HasSubstr(name))));
+  }
+  Folder ours;
+  ours.configure(R"("quantization_config": {"quant_method": "sgpt"})");
+  EXPECT_NO_THROW(ours.read());
+}
+
 struct BrokenFolder {
   const char* name;
   const char* file;
@@ -188,6 +235,7 @@ std::vector<BrokenFolder> broken_folders() {
       {"LaterVersion", "sgpt_config.json", R"({"brackets":true,"version":2})", "version"},
       {"DefaultPrompt", "config_sentence_transformers.json",
        R"({"prompts":{"query":"query: "},"default_prompt_name":"query"})", "default_prompt_name"},
+      {"Adapter", "adapter_config.json", "{}", "PEFT"},
       {"NoBloom", "config.json", R"({"model_type":"gptj"})", "gptj"},
       {"ModulesNoJson", "modules.json", "[", "not valid JSON"},
   };

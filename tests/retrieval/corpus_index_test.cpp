@@ -73,6 +73,15 @@ class TinyRetrieval : public ::testing::Test {
   std::vector<std::string> texts_;
 };
 
+TEST_F(TinyRetrieval, AModelOfTheHubsCacheIsCalledByItsNameThere) {
+  const fs::path snapshot = folder_ / "models--acme--tiny/snapshots/0123456789abcdef";
+  fs::create_directories(snapshot.parent_path());
+  fs::rename(model_, snapshot);
+  const Encoder model = Encoder::load(snapshot, {.brackets = false});
+  EXPECT_EQ(evaluate_data_set(model, {"data", {data_}}, {}).model, "acme/tiny");
+  EXPECT_EQ(CorpusIndex::default_cache(model, "corpus.jsonl"), "corpus.jsonl.acme_tiny.sgpt-cache");
+}
+
 TEST_F(TinyRetrieval, EvaluationFindsTheAnswers) {
   const auto result = evaluate_data_set(encoder(), {"data", {data_}}, {});
   EXPECT_EQ(result.model, "model");

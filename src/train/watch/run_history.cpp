@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/hub_path.h"
 #include "sgpt/error.h"
 #include "sgpt/metrics.h"
 
@@ -30,7 +31,7 @@ Json facts_of(const RunInfo& info) {
   Json facts;
   facts["command"] = options.command;
   facts["started"] = fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::time(nullptr)));
-  facts["base model"] = options.model.string();
+  facts["base model"] = model_shown(options.model);
   facts["training data"] = options.train_data.string();
   facts["model folder"] = options.output.string();
   facts["steps planned"] = info.total_steps;

@@ -10,6 +10,7 @@
 
 #include "base/atomic_file.h"
 #include "base/atomic_folder.h"
+#include "base/hub_path.h"
 #include "base/log.h"
 #include "sgpt/error.h"
 #include "train/run_facts.h"
@@ -39,7 +40,7 @@ Json typed(const std::string& text) {
 Json config_of(const RunInfo& info) {
   const TrainOptions& options = info.options;
   Json config;
-  config["model_name"] = options.model.string();
+  config["model_name"] = model_shown(options.model);
   config["model_save_path"] = options.output.string();
   if (options.train_data.empty()) {
     config["data_path"] = options.msmarco.folder.string();

@@ -1,9 +1,10 @@
-#include "model/json_file.h"
+#include "formats/json_file.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include "base/hub_path.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
 
@@ -26,7 +27,7 @@ std::unique_ptr<nlohmann::json> read_json(const std::filesystem::path& path) {
   try {
     return std::make_unique<nlohmann::json>(nlohmann::json::parse(file.text(), not_too_deep));
   } catch (const nlohmann::json::exception& error) {
-    throw UserError(fmt::format("{}: not valid JSON: {}", path.string(), error.what()));
+    throw UserError(fmt::format("{}: not valid JSON: {}{}", path.string(), error.what(), repair_advice(path)));
   }
 }
 
@@ -47,8 +48,7 @@ JsonFile::JsonFile(JsonFile&&) noexcept = default;
 JsonFile::~JsonFile() = default;
 
 std::optional<JsonFile> JsonFile::if_present(const std::filesystem::path& path) {
-  std::error_code none;
-  if (!std::filesystem::exists(path, none)) return std::nullopt;
+  if (!present(path)) return std::nullopt;
   return JsonFile(path);
 }
 

@@ -20,7 +20,7 @@ class JsonFile {
   JsonFile(JsonFile&&) noexcept;
   ~JsonFile();
 
-  /// Nothing when there is no such file.
+  /// Nothing when there is no such file; UserError for a link without its target.
   static std::optional<JsonFile> if_present(const std::filesystem::path& path);
 
   std::optional<bool> boolean(std::string_view key) const;
