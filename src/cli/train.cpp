@@ -13,7 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "backend/backend.h"
-#include "base/atomic_folder.h"
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/command.h"
@@ -289,7 +289,7 @@ void say_ranks(const Communicator& ranks, int threads) {
 
 /// As the reference names it, but for the date at its end: --resume finds the run by this name.
 std::filesystem::path default_output(const std::filesystem::path& model) {
-  std::string name = without_slash(model).string();
+  std::string name = files::without_slash(model).string();
   std::replace(name.begin(), name.end(), '/', '-');
   return std::filesystem::path("output") / ("train_bi-encoder-mnrl-" + name);
 }

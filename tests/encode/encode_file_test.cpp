@@ -174,7 +174,7 @@ TEST_F(EncodeFile, AFullDiskIsTheMachinesFailureAndTheRunGoesOnLater) {
 }
 
 TEST_F(EncodeFile, TwoProgramsDoNotWriteOneFile) {
-  const NpyRows other(folder_ / "out.npy.partial", 16);
+  const NpyRows other(folder_ / "out.npy", 16, false);
   EXPECT_THAT(failure({.input = folder_.write("texts.txt", "x"), .output = output()}), HasSubstr("another program"));
 }
 

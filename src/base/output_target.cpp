@@ -1,0 +1,68 @@
+#include "base/output_target.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "base/filesystem.h"
+#include "sgpt/error.h"
+
+namespace sgpt {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A descriptor of our own as another name for it: what is behind it may have no name.
+File duplicate(int descriptor, const fs::path& name) {
+  File file(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0), name);
+  if (!file) files::fail(name, "cannot be written", errno);
+  return file;
+}
+
+/// The number behind /dev/stdout, /dev/fd/3 and what else leads to /proc/self/fd.
+std::optional<int> own_descriptor(const fs::path& link) {
+  std::error_code none;
+  if (fs::canonical(files::folder_of(link), none) != fmt::format("/proc/{}/fd", ::getpid())) return std::nullopt;
+  const std::string number = link.filename().string();
+  int descriptor = -1;
+  std::from_chars(number.data(), number.data() + number.size(), descriptor);
+  return descriptor;
+}
+
+}  // namespace
+
+OutputTarget output_target(const fs::path& name) {
+  OutputTarget target;
+  if (name == "-") {
+    target.stream = duplicate(STDOUT_FILENO, "stdout");
+    return target;
+  }
+  target.path = files::resolved(name);
+  if (const auto descriptor = own_descriptor(target.path)) {
+    target.stream = duplicate(*descriptor, name);
+    return target;
+  }
+  struct stat status {};
+  const bool there = ::stat(target.path.c_str(), &status) == 0;
+  if (!there && errno != ENOENT) files::fail(name, "cannot be written", errno);
+  if (there ? S_ISDIR(status.st_mode) : !name.has_filename()) {
+    throw UserError(fmt::format("{}: is a folder; expected the name of a file to write", name.string()));
+  }
+  if (!there) return target;
+  if (S_ISREG(status.st_mode)) {
+    if (::faccessat(AT_FDCWD, target.path.c_str(), W_OK, AT_EACCESS) != 0)
+      files::fail(name, "cannot be written", errno);
+    return target;
+  }
+  target.stream = File::open(target.path, O_WRONLY | O_NOCTTY, "cannot be written");
+  return target;
+}
+
+}  // namespace sgpt
