@@ -25,11 +25,11 @@ class AtomicFile {
 
   void write(std::string_view text);
   void write(std::span<const std::byte> bytes);
+  void flush();  ///< a stream's reader has then what was written
   void commit();
 
  private:
   File& file() { return partial_ ? partial_->file() : target_.stream; }
-  void flush();
 
   OutputTarget target_;
   std::optional<Partial> partial_;

@@ -128,6 +128,13 @@ std::optional<Identity> identity(const fs::path& path) {
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
+void require_folder_for(const fs::path& file) {
+  if (const fs::path folder = folder_of(file); !is_folder(folder)) {
+    throw UserError(
+        fmt::format("{}: there is no folder {} to write it to: make it first", file.string(), folder.string()));
+  }
+}
+
 fs::path without_slash(const fs::path& path) { return path.has_filename() ? path : path.parent_path(); }
 
 void sync_folder(const fs::path& folder) {

@@ -62,6 +62,9 @@ std::optional<Identity> identity(const std::filesystem::path& path);
 /// The folder that a file of this name lies in: "." for a plain name.
 std::filesystem::path folder_of(const std::filesystem::path& path);
 
+/// Throws UserError where the folder of a file to be written is missing.
+void require_folder_for(const std::filesystem::path& file);
+
 /// Without a slash at the end, so that something can be appended to the name.
 std::filesystem::path without_slash(const std::filesystem::path& path);
 

@@ -36,6 +36,22 @@ std::optional<int> own_descriptor(const fs::path& link) {
   return descriptor;
 }
 
+/// Whether what is there takes a stream; false for a regular file and a place for one.
+bool is_stream(const fs::path& name, const fs::path& place) {
+  struct stat status {};
+  const bool there = ::stat(place.c_str(), &status) == 0;
+  if (!there && errno != ENOENT) files::fail(name, "cannot be written", errno);
+  if (there ? S_ISDIR(status.st_mode) : !name.has_filename()) {
+    throw UserError(fmt::format("{}: is a folder; expected the name of a file to write", name.string()));
+  }
+  if (!there) return false;
+  if (S_ISSOCK(status.st_mode)) {
+    throw UserError(fmt::format("{}: is a socket; expected the name of a file to write", name.string()));
+  }
+  if (::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) files::fail(name, "cannot be written", errno);
+  return !S_ISREG(status.st_mode);
+}
+
 }  // namespace
 
 OutputTarget output_target(const fs::path& name) {
@@ -47,22 +63,21 @@ OutputTarget output_target(const fs::path& name) {
   target.path = files::resolved(name);
   if (const auto descriptor = own_descriptor(target.path)) {
     target.stream = duplicate(*descriptor, name);
-    return target;
+  } else if (is_stream(name, target.path)) {
+    target.stream = File::open(target.path, O_WRONLY | O_NOCTTY, "cannot be written");
   }
-  struct stat status {};
-  const bool there = ::stat(target.path.c_str(), &status) == 0;
-  if (!there && errno != ENOENT) files::fail(name, "cannot be written", errno);
-  if (there ? S_ISDIR(status.st_mode) : !name.has_filename()) {
-    throw UserError(fmt::format("{}: is a folder; expected the name of a file to write", name.string()));
-  }
-  if (!there) return target;
-  if (S_ISREG(status.st_mode)) {
-    if (::faccessat(AT_FDCWD, target.path.c_str(), W_OK, AT_EACCESS) != 0)
-      files::fail(name, "cannot be written", errno);
-    return target;
-  }
-  target.stream = File::open(target.path, O_WRONLY | O_NOCTTY, "cannot be written");
   return target;
+}
+
+void require_writable(const fs::path& name) {
+  if (name == "-") return;
+  const fs::path place = files::resolved(name);
+  if (own_descriptor(place) || is_stream(name, place)) return;
+  const fs::path folder = files::folder_of(place);
+  files::require_folder_for(place);
+  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    files::fail(name, "cannot be written in its folder", errno);
+  }
 }
 
 }  // namespace sgpt

@@ -18,4 +18,7 @@ struct OutputTarget {
 /// Throws UserError for a folder, a socket, a file that may not be written, a loop of links.
 OutputTarget output_target(const std::filesystem::path& name);
 
+/// Throws as output_target() and the writing after it would, for outputs that are opened only after long work.
+void require_writable(const std::filesystem::path& name);
+
 }  // namespace sgpt

@@ -65,12 +65,8 @@ void remove_left_overs(const fs::path& folder, const std::string& target) {
 }  // namespace
 
 Partial::Partial(const fs::path& target, Kind kind) : target_(target), kind_(kind) {
-  const fs::path folder = files::folder_of(target);
-  if (!files::is_folder(folder)) {
-    throw UserError(
-        fmt::format("{}: there is no folder {} to write it to: make it first", target.string(), folder.string()));
-  }
-  remove_left_overs(folder, target.filename().string());
+  files::require_folder_for(target);
+  remove_left_overs(files::folder_of(target), target.filename().string());
   long number = ::getpid();
   while (!make(partial_name(target, number))) ++number;  // taken by a process of another container, or of this one
 }

@@ -80,7 +80,8 @@ std::vector<DataSetResult> evaluate(Communicator& ranks, const EvalArguments& ar
     log::info(fmt::format("{}:", name));
     results = evaluate_data_sets(team, data_sets, options);
     // What is done is safe should the next ones not end.
-    if (!arguments.output.empty()) merge_into_results_file(arguments.output, results);
+    if (!arguments.output.empty() && is_results_file(arguments.output))
+      merge_into_results_file(arguments.output, results);
   });
   return results;
 }

@@ -18,6 +18,7 @@
 #include "base/unicode.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/output.h"
 #include "encode/text_source.h"
@@ -159,7 +160,14 @@ std::vector<std::string> queries_of(const SearchArguments& arguments) {
 void run_search(const SearchArguments& arguments) {
   const auto queries = queries_of(arguments);
   const MappedFile corpus(arguments.corpus);  // a wrong path is told before the model is loaded
-  const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
+  const std::filesystem::path model = model_folder(arguments.model);
+  GivenPaths()
+      .reads("--corpus", arguments.corpus)
+      .reads("--queries", arguments.queries_file)
+      .reads_model("--model", model)
+      .writes_resumable("--cache", arguments.cache)
+      .check();
+  const Encoder encoder = Encoder::load(model, arguments.encoder);
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
   if (queries.empty()) {
     answer_stdin(arguments, index);

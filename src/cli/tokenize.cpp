@@ -4,7 +4,6 @@
 #include <iterator>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +12,11 @@
 #include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/json_lines.h"
 #include "cli/command.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
-#include "cli/output.h"
 #include "model/model_folder.h"
 #include "sgpt/error.h"
 #include "sgpt/tokenizer.h"
@@ -33,34 +33,16 @@ struct Options {
   bool decode = false;
 };
 
-/// Lines for a file, which appears when all are written, or for stdout ("-").
-class LineWriter {
- public:
-  explicit LineWriter(const std::filesystem::path& path) {
-    if (path != "-") file_.emplace(path);
-  }
-
-  void write(std::string_view line) {
-    if (file_) {
-      file_->write(line);
-    } else {
-      print_result(line);
-    }
-  }
-
-  void finish() {
-    if (file_) file_->commit();
-  }
-
- private:
-  std::optional<AtomicFile> file_;
-};
+/// Whether somebody may be waiting for the answer to a line before the next one is written.
+bool may_be_a_conversation(const std::filesystem::path& input) {
+  return !files::is_regular(input == "-" ? "/dev/stdin" : input);
+}
 
 std::filesystem::path tokenizer_file(const Options& options) {
   if (!options.tokenizer.empty()) return options.tokenizer;
   const std::filesystem::path folder = model_folder(options.model);
   const std::filesystem::path beside = folder / "tokenizer.json";
-  return std::filesystem::exists(beside) ? beside : read_model_folder(folder).tokenizer_file();
+  return files::exists(beside) ? beside : read_model_folder(folder).tokenizer_file();
 }
 
 std::string encoded_line(const Tokenizer& tokenizer, const JsonLineReader& reader, std::size_t max_tokens) {
@@ -85,9 +67,16 @@ std::string decoded_line(const Tokenizer& tokenizer, const JsonLineReader& reade
 }
 
 void run(const Options& options) {
-  const Tokenizer tokenizer = Tokenizer::load(tokenizer_file(options));
+  const std::filesystem::path file = tokenizer_file(options);
+  GivenPaths()
+      .reads("--input", options.input)
+      .reads(options.tokenizer.empty() ? "--model" : "--tokenizer", file)
+      .writes("--output", options.output)
+      .check();
+  const Tokenizer tokenizer = Tokenizer::load(file);
   JsonLineReader reader(options.input);
-  LineWriter writer(options.output);
+  const bool at_once = may_be_a_conversation(options.input);
+  AtomicFile output(options.output);
   while (reader.next()) {
     std::string line;
     try {
@@ -97,9 +86,10 @@ void run(const Options& options) {
       if (what.starts_with(reader.place())) throw;
       throw UserError(fmt::format("{}: {}", reader.place(), what));
     }
-    writer.write(line);
+    output.write(line);
+    if (at_once) output.flush();
   }
-  writer.finish();
+  output.commit();
 }
 
 }  // namespace

@@ -47,9 +47,7 @@ NpyRows::NpyRows(const std::filesystem::path& output, std::int64_t columns, bool
     file_ = File::nameless(std::filesystem::temp_directory_path());
     return;
   }
-  if (const auto folder = files::folder_of(target_.path); !files::is_folder(folder)) {
-    throw UserError(fmt::format("{}: there is no such folder to write to: make it first", folder.string()));
-  }
+  files::require_folder_for(target_.path);
   partial_ = target_.path;
   partial_ += ".partial";
   file_ = File::open(partial_, O_RDWR | O_CREAT, "cannot be written");

@@ -66,9 +66,9 @@ class Fetch {
   void fetch(const std::vector<std::string>& files) {
     std::vector<HubFile> missing;
     for (const auto& name : files) {
-      if (std::filesystem::exists(cache_.snapshot(commit_) / name)) continue;
+      if (files::exists(cache_.snapshot(commit_) / name)) continue;
       HubFile file = client_.describe(commit_, name);
-      if (std::filesystem::exists(cache_.blob(file.etag))) {
+      if (files::exists(cache_.blob(file.etag))) {
         const ModelCache::Lock lock(cache_, file.etag);
         cache_.link(commit_, file.name, file.etag);
       } else {
@@ -89,7 +89,7 @@ class Fetch {
     const ModelCache::Lock lock(cache_, file.etag);
     const auto blob = cache_.blob(file.etag);
     const auto show = [&](std::int64_t bytes) { progress.update(megabytes(done + bytes), file.name); };
-    if (!std::filesystem::exists(blob)) {  // another process may have been faster
+    if (!files::exists(blob)) {  // another process may have been faster
       show(bytes_there(cache_.incomplete(file.etag)));
       download_blob(client_, options_, cache_, commit_, file, show);
     }

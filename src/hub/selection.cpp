@@ -10,6 +10,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/filesystem.h"
 #include "hub/names.h"
 #include "sgpt/error.h"
 
@@ -70,11 +71,11 @@ std::optional<std::string> missing_weights(const std::filesystem::path& snapshot
   std::string missing = joined(folder, kWeights[0]);
   for (const auto name : kWeights) {
     const std::string file = joined(folder, name);
-    if (!std::filesystem::exists(snapshot / file)) continue;
+    if (!files::exists(snapshot / file)) continue;
     if (!is_index(file)) return std::nullopt;
     const auto shards = shards_of(snapshot, file);
-    const auto absent = std::find_if(shards.begin(), shards.end(),
-                                     [&](const auto& shard) { return !std::filesystem::exists(snapshot / shard); });
+    const auto absent =
+        std::find_if(shards.begin(), shards.end(), [&](const auto& shard) { return !files::exists(snapshot / shard); });
     if (absent == shards.end()) return std::nullopt;
     missing = *absent;
   }
@@ -165,7 +166,7 @@ std::optional<std::string> missing_file(const std::filesystem::path& snapshot) {
   needed.push_back(joined(transformer, "config.json"));
   needed.push_back(joined(transformer, "tokenizer.json"));
   for (const auto& file : needed) {
-    if (!std::filesystem::exists(snapshot / file)) return file;
+    if (!files::exists(snapshot / file)) return file;
   }
   return missing_weights(snapshot, transformer);
 }

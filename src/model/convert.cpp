@@ -13,6 +13,7 @@
 
 #include "base/atomic_file.h"
 #include "base/atomic_folder.h"
+#include "base/filesystem.h"
 #include "base/mapped_file.h"
 #include "model/bloom.h"
 #include "model/checkpoint.h"
@@ -131,9 +132,8 @@ bool carried_over(const fs::path& file) {
 }
 
 void carry_over_files(const fs::path& source, const fs::path& target) {
-  for (const auto& entry : fs::directory_iterator(source)) {
-    if (!entry.is_regular_file() || !carried_over(entry.path())) continue;
-    write_file(target / entry.path().filename(), MappedFile(entry.path()).text());
+  for (const fs::path& file : files::entries(source)) {
+    if (carried_over(file) && files::is_regular(file)) write_file(target / file.filename(), MappedFile(file).text());
   }
 }
 
@@ -194,9 +194,8 @@ ConvertResult convert_model(const fs::path& source, const fs::path& target, cons
   require_room(folder.path(), plan.bytes_to_write());
   const fs::path transformer = folder.path() / model.transformer.lexically_relative(model.path);
   for (const fs::path& module : module_folders(model)) {
-    fs::create_directories(folder.path() / module);
-    std::error_code none;
-    if (fs::is_directory(model.path / module, none)) carry_over_files(model.path / module, folder.path() / module);
+    files::make_folders(folder.path() / module);
+    if (files::is_folder(model.path / module)) carry_over_files(model.path / module, folder.path() / module);
   }
   rewrite_config(transformer / "config.json", options.type);
   ConvertResult result;

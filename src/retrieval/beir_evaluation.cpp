@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"
@@ -25,7 +26,7 @@ constexpr std::array<std::string_view, 12> kForums{"android",     "english", "ga
                                                    "mathematica", "physics", "programmers", "stats",
                                                    "tex",         "unix",    "webmasters",  "wordpress"};
 
-bool has_corpus(const fs::path& folder) { return fs::exists(DataSetFolder{folder}.corpus()); }
+bool has_corpus(const fs::path& folder) { return files::exists(DataSetFolder{folder}.corpus()); }
 
 std::string split_of(const NamedDataSet& data_set, const std::string& wanted) {
   if (!wanted.empty()) return wanted;

@@ -91,6 +91,7 @@ Content read_content(std::string_view bytes, std::size_t dimension) {
 std::optional<CorpusCache> CorpusCache::open(const std::filesystem::path& file, std::string_view key,
                                              std::int64_t dimension, std::string& reason) {
   reason.clear();
+  if (file == "-") throw UserError("-: a cache of embeddings is read again, which a stream cannot be; name a file");
   if (!files::exists(file)) return std::nullopt;
   CorpusCache cache;
   cache.file_ = MappedFile(file);
@@ -126,7 +127,7 @@ std::uint64_t CorpusCache::offset(std::int64_t row) const {
 }
 
 CorpusCacheWriter::CorpusCacheWriter(const std::filesystem::path& file, std::string_view key, std::int64_t dimension)
-    : target_(file), partial_(file.string() + ".partial"), dimension_(dimension) {
+    : target_(files::resolved(file)), partial_(target_.string() + ".partial"), dimension_(dimension) {
   open_locked();
   const std::string header = header_of(key, dimension);
   std::size_t keep = 0;

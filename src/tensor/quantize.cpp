@@ -4,10 +4,13 @@
 #include <bit>
 #include <cassert>
 
+#include "base/parallel_for.h"
+
 namespace sgpt {
 namespace {
 
 constexpr float kLargest = 127.0f;
+constexpr std::int64_t kRows = 16;  // that a thread takes at once
 
 /// block[count] = a row's weights from `first` on.
 void load_block(ConstMatrix weight, std::int64_t row, std::int64_t first, std::int64_t count, float* block) {
@@ -57,8 +60,7 @@ void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
   const std::int64_t blocks = quantization_blocks(in);
   assert(values.type == DType::i8 && values.rows == weight.rows && values.cols == in);
   assert(scales.rows == weight.rows && scales.cols == blocks);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < weight.rows; ++row) {
+  parallel_for(weight.rows, kRows, [&](std::int64_t row) {
     auto* row_values = static_cast<std::int8_t*>(values.data) + row * in;
     for (std::int64_t b = 0; b < blocks; ++b) {
       float block[kQuantizationBlock];
@@ -67,19 +69,18 @@ void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
       load_block(weight, row, first, count, block);
       scales.f32_row(row)[b] = quantize_block(block, count, row_values + first);
     }
-  }
+  });
 }
 
 void dequantize_rows(ConstMatrix values, ConstMatrix scales, Matrix weight) {
   const std::int64_t in = values.cols;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < values.rows; ++row) {
+  parallel_for(values.rows, kRows, [&](std::int64_t row) {
     const auto* row_values = static_cast<const std::int8_t*>(values.data) + row * in;
     const float* row_scales = scales.f32_row(row);
     float* to = weight.f32_row(row);
     for (std::int64_t i = 0; i < in; ++i)
       to[i] = static_cast<float>(row_values[i]) * row_scales[i / kQuantizationBlock];
-  }
+  });
 }
 
 }  // namespace sgpt

@@ -212,6 +212,26 @@ TEST(MappedFile, MapsContentAndRefusesWhatIsNoFile) {
   EXPECT_THROW(MappedFile(folder.path()), UserError);
 }
 
+TEST(MappedFile, OneThatIsCutWhileItIsReadIsNamed) {
+  const testing::TempFolder folder;
+  write_file(folder / "model", std::string(100'000, 'a'));
+  const auto read_after_cut = [&] {
+    explain_bus_errors();
+    MappedFile mapped(folder / "model");
+    const MappedFile moved = std::move(mapped);
+    const AtomicFile half(folder / "half");
+    std::filesystem::resize_file(folder / "model", 0);
+    for (const char c : moved.text()) {
+      if (c != 'a') break;
+    }
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(read_after_cut(), ::testing::ExitedWithCode(1),
+              "^sgpt: .*/model: reading failed: the file became shorter");
+  EXPECT_EQ(files_in(folder.path()), 1u);  // nothing half-written
+  EXPECT_EXIT((explain_bus_errors(), std::raise(SIGBUS)), ::testing::KilledBySignal(SIGBUS), "");
+}
+
 TEST(MappedFile, DroppedPagesAreReadAgain) {
   const testing::TempFolder folder;
   std::string text(50'000, 'a');
