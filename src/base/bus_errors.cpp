@@ -28,15 +28,6 @@ std::array<Slot, kSlots> slots;
 
 struct sigaction before {};
 
-const char* file_mapped_at(const void* address) {
-  const auto* at = static_cast<const char*>(address);
-  for (const Slot& slot : slots) {
-    const char* begin = slot.begin;
-    if (begin && at >= begin && at < begin + slot.size) return slot.path.data();
-  }
-  return nullptr;
-}
-
 void print(const char* text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
 }
@@ -59,6 +50,15 @@ void on_bus_error(int signal, siginfo_t* info, void*) {
 }
 
 }  // namespace
+
+const char* file_mapped_at(const void* address) noexcept {
+  const auto* at = static_cast<const char*>(address);
+  for (const Slot& slot : slots) {
+    const char* begin = slot.begin;
+    if (begin && at >= begin && at < begin + slot.size) return slot.path.data();
+  }
+  return nullptr;
+}
 
 NamedMapping::NamedMapping(const void* begin, std::size_t size, const std::filesystem::path& file) : slot_(-1) {
   const std::string& name = file.native();

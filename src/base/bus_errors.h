@@ -8,6 +8,9 @@
 
 namespace sgpt {
 
+/// The file that is mapped there; null: none. For signal handlers, too.
+const char* file_mapped_at(const void* address) noexcept;
+
 /// The name of a mapping, as long as that lasts. Thread-safe. One too many (a thousand at once) stays nameless.
 class NamedMapping {
  public:

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/bus_errors.h"
 #include "base/filesystem.h"
 #include "sgpt/error.h"
 
@@ -54,6 +55,16 @@ File::~File() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+void File::fail_writing(std::span<const std::byte> rest) const {
+  const int reason = errno;
+  // What a program would learn by a bus error the kernel says like this: bytes of a mapped file that was cut.
+  const char* mapped = reason == EFAULT ? file_mapped_at(rest.data()) : nullptr;
+  if (mapped) {
+    throw MachineError(fmt::format("{}: reading failed: the file became shorter while it was in use", mapped));
+  }
+  files::fail(name_, "writing failed", reason);
+}
+
 void File::fail(std::string_view what) const { files::fail(name_, what, errno); }
 
 std::size_t File::read_some(std::span<std::byte> target) {
@@ -75,7 +86,7 @@ void File::read_all_at(std::span<std::byte> target, std::int64_t offset) const {
 void File::write_all(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = uninterrupted([&] { return ::write(descriptor_, bytes.data(), bytes.size()); });
-    if (written < 0) fail("writing failed");
+    if (written < 0) fail_writing(bytes);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
 }
@@ -85,7 +96,7 @@ void File::write_all(std::string_view bytes) { write_all(std::as_bytes(std::span
 void File::write_all_at(std::span<const std::byte> bytes, std::int64_t offset) {
   while (!bytes.empty()) {
     const ssize_t written = uninterrupted([&] { return ::pwrite(descriptor_, bytes.data(), bytes.size(), offset); });
-    if (written < 0) fail("writing failed");
+    if (written < 0) fail_writing(bytes);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
     offset += written;
   }

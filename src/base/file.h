@@ -57,6 +57,7 @@ class File {
 
  private:
   [[noreturn]] void fail(std::string_view what) const;
+  [[noreturn]] void fail_writing(std::span<const std::byte> rest) const;
 
   int descriptor_ = -1;
   std::filesystem::path name_;

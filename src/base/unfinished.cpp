@@ -24,6 +24,7 @@ enum class State { free, changing, used };
 /// A handler can reach nothing but globals, and may not allocate.
 struct Slot {
   std::atomic<State> state{State::free};
+  pid_t process;  // a child before its exec shares the table, not the work
   std::array<char, PATH_MAX> path;
 };
 std::array<Slot, kSlots> slots;
@@ -77,6 +78,7 @@ Unfinished::Unfinished(const std::filesystem::path& path) : slot_(-1) {
     State expected = State::free;
     if (!slot.state.compare_exchange_strong(expected, State::changing)) continue;
     std::memcpy(slot.path.data(), name.c_str(), name.size() + 1);
+    slot.process = ::getpid();
     slot.state = State::used;
     slot_ = i;
     return;
@@ -93,7 +95,8 @@ Unfinished::~Unfinished() {
 void remove_unfinished() noexcept {
   for (Slot& slot : slots) {
     State expected = State::used;
-    if (slot.state.compare_exchange_strong(expected, State::changing)) remove_tree(AT_FDCWD, slot.path.data(), 0);
+    if (!slot.state.compare_exchange_strong(expected, State::changing)) continue;
+    if (slot.process == ::getpid()) remove_tree(AT_FDCWD, slot.path.data(), 0);
   }
 }
 

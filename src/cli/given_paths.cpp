@@ -131,6 +131,9 @@ void GivenPaths::check() const {
     }
   }
   for (const GivenPath& folder : folders_) {
+    if (folder.path == "-") {
+      throw UserError(fmt::format("{}: a folder is written here, which stdout cannot take; name one", shown(folder)));
+    }
     for (const GivenPath& input : inputs_) {
       if (!lies_in(folder.path, input.path)) continue;
       throw UserError(

@@ -1,5 +1,6 @@
 // Mapped files, and files that appear only when they are whole.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -230,6 +231,20 @@ TEST(MappedFile, OneThatIsCutWhileItIsReadIsNamed) {
               "^sgpt: .*/model: reading failed: the file became shorter");
   EXPECT_EQ(files_in(folder.path()), 1u);  // nothing half-written
   EXPECT_EXIT((explain_bus_errors(), std::raise(SIGBUS)), ::testing::KilledBySignal(SIGBUS), "");
+}
+
+TEST(MappedFile, OneThatIsCutWhileItIsCopiedIsNamed) {
+  const testing::TempFolder folder;
+  write_file(folder / "model", std::string(3 << 20, 'a'));
+  const MappedFile mapped(folder / "model");
+  std::filesystem::resize_file(folder / "model", 100);
+  try {
+    write_file(folder / "copy", mapped.text());
+    FAIL() << "nothing was thrown";
+  } catch (const MachineError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("/model: reading failed: the file became shorter"));
+  }
+  EXPECT_EQ(files_in(folder.path()), 1u);
 }
 
 TEST(MappedFile, DroppedPagesAreReadAgain) {
