@@ -132,7 +132,7 @@ TEST_F(EncodeFile, NamesTheLineThatIsBroken) {
 TEST_F(EncodeFile, SaysWhatIsWrongWithItsFiles) {
   const auto input = folder_.write("texts.txt", "x");
   EXPECT_THAT(failure({.input = folder_ / "none.txt", .output = output()}), HasSubstr("none.txt"));
-  EXPECT_THAT(failure({.input = input, .output = folder_ / "no" / "out.npy"}), HasSubstr("no such folder"));
+  EXPECT_THAT(failure({.input = input, .output = folder_ / "no" / "out.npy"}), HasSubstr("there is no folder"));
   EXPECT_THAT(failure({.input = input, .output = model_}), HasSubstr("folder"));
 }
 
