@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <string>
 #include <system_error>
 
 namespace sgpt::files {
@@ -71,6 +73,21 @@ bool is_folder(const fs::path& path) {
 bool is_regular(const fs::path& path) {
   struct stat status {};
   return look_at(path, status) && S_ISREG(status.st_mode);
+}
+
+std::optional<int> own_descriptor(const fs::path& link) {
+  std::error_code none;
+  if (fs::canonical(folder_of(link), none) != fmt::format("/proc/{}/fd", ::getpid())) return std::nullopt;
+  const std::string number = link.filename().string();
+  int descriptor = -1;
+  std::from_chars(number.data(), number.data() + number.size(), descriptor);
+  return descriptor;
+}
+
+bool is_stream(const fs::path& name) {
+  if (name == "-" || own_descriptor(resolved(name))) return true;
+  struct stat status {};
+  return look_at(name, status) && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
 std::uint64_t size(const fs::path& file) {

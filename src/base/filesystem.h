@@ -36,6 +36,13 @@ bool exists(const std::filesystem::path& path);
 bool is_folder(const std::filesystem::path& path);
 bool is_regular(const std::filesystem::path& path);
 
+/// The number behind /dev/stdout, /dev/fd/3 and what else leads to /proc/self/fd.
+std::optional<int> own_descriptor(const std::filesystem::path& link);
+
+/// Whether an output of this name goes into what is there: stdout for "-", a descriptor of this process, a FIFO or a
+/// device.
+bool is_stream(const std::filesystem::path& name);
+
 std::uint64_t size(const std::filesystem::path& file);
 /// What lies in a folder, sorted by name.
 std::vector<std::filesystem::path> entries(const std::filesystem::path& folder);

@@ -6,10 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <optional>
-#include <string>
-#include <system_error>
 
 #include "base/filesystem.h"
 #include "sgpt/error.h"
@@ -26,18 +23,8 @@ File duplicate(int descriptor, const fs::path& name) {
   return file;
 }
 
-/// The number behind /dev/stdout, /dev/fd/3 and what else leads to /proc/self/fd.
-std::optional<int> own_descriptor(const fs::path& link) {
-  std::error_code none;
-  if (fs::canonical(files::folder_of(link), none) != fmt::format("/proc/{}/fd", ::getpid())) return std::nullopt;
-  const std::string number = link.filename().string();
-  int descriptor = -1;
-  std::from_chars(number.data(), number.data() + number.size(), descriptor);
-  return descriptor;
-}
-
 /// Whether what is there takes a stream; false for a regular file and a place for one.
-bool is_stream(const fs::path& name, const fs::path& place) {
+bool is_stream_at(const fs::path& name, const fs::path& place) {
   struct stat status {};
   const bool there = ::stat(place.c_str(), &status) == 0;
   if (!there && errno != ENOENT) files::fail(name, "cannot be written", errno);
@@ -61,9 +48,9 @@ OutputTarget output_target(const fs::path& name) {
     return target;
   }
   target.path = files::resolved(name);
-  if (const auto descriptor = own_descriptor(target.path)) {
+  if (const auto descriptor = files::own_descriptor(target.path)) {
     target.stream = duplicate(*descriptor, name);
-  } else if (is_stream(name, target.path)) {
+  } else if (is_stream_at(name, target.path)) {
     target.stream = File::open(target.path, O_WRONLY | O_NOCTTY, "cannot be written");
   }
   return target;
@@ -72,7 +59,7 @@ OutputTarget output_target(const fs::path& name) {
 void require_writable(const fs::path& name) {
   if (name == "-") return;
   const fs::path place = files::resolved(name);
-  if (own_descriptor(place) || is_stream(name, place)) return;
+  if (files::own_descriptor(place) || is_stream_at(name, place)) return;
   const fs::path folder = files::folder_of(place);
   files::require_folder_for(place);
   if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {

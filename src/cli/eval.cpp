@@ -31,10 +31,8 @@ namespace fs = std::filesystem;
 /// Of several rankings each goes into a file of its own, which a stream is not.
 void check_run_file(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
   if (arguments.run_file.empty()) return;
-  const bool stream =
-      arguments.run_file == "-" || (files::exists(arguments.run_file) && !files::is_regular(arguments.run_file));
   const bool several = data_sets.size() > 1 || !arguments.checkpoints.empty();
-  if (stream && several) {
+  if (several && files::is_stream(arguments.run_file)) {
     throw UserError(fmt::format("--run_file {}: {} have a run file each, which one stream cannot take; name a file",
                                 arguments.run_file,
                                 arguments.checkpoints.empty() ? "several data sets" : "several checkpoints"));

@@ -61,9 +61,7 @@ Json read(const std::filesystem::path& file) {
 
 }  // namespace
 
-bool is_results_file(const std::filesystem::path& file) {
-  return file != "-" && (!files::exists(file) || files::is_regular(file));
-}
+bool is_results_file(const std::filesystem::path& file) { return !files::is_stream(file); }
 
 std::string metrics_json(const MetricTable& values, std::span<const int> cutoffs) {
   Json json = Json::object();
