@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "base/parallel_for.h"
+#include "base/parallel.h"
 #include "base/unicode.h"
 #include "sgpt/error.h"
 
@@ -79,7 +79,7 @@ TokenIds TextPreparation::ids(std::string_view text, TextKind kind) const {
 
 std::vector<TokenIds> TextPreparation::ids(std::span<const std::string> texts, TextKind kind) const {
   std::vector<TokenIds> result(texts.size());
-  parallel_for(std::ssize(texts), 16, [&](std::int64_t number) {
+  parallel_tasks(std::ssize(texts), [&](std::int64_t number) {
     const auto i = static_cast<std::size_t>(number);
     try {
       result[i] = ids(texts[i], kind);

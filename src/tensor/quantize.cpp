@@ -4,13 +4,12 @@
 #include <bit>
 #include <cassert>
 
-#include "base/parallel_for.h"
+#include "base/parallel.h"
 
 namespace sgpt {
 namespace {
 
 constexpr float kLargest = 127.0f;
-constexpr std::int64_t kRows = 16;  // that a thread takes at once
 
 /// block[count] = a row's weights from `first` on.
 void load_block(ConstMatrix weight, std::int64_t row, std::int64_t first, std::int64_t count, float* block) {
@@ -60,7 +59,7 @@ void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
   const std::int64_t blocks = quantization_blocks(in);
   assert(values.type == DType::i8 && values.rows == weight.rows && values.cols == in);
   assert(scales.rows == weight.rows && scales.cols == blocks);
-  parallel_for(weight.rows, kRows, [&](std::int64_t row) {
+  parallel_tasks(weight.rows, [&](std::int64_t row) {
     auto* row_values = static_cast<std::int8_t*>(values.data) + row * in;
     for (std::int64_t b = 0; b < blocks; ++b) {
       float block[kQuantizationBlock];
@@ -74,7 +73,7 @@ void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
 
 void dequantize_rows(ConstMatrix values, ConstMatrix scales, Matrix weight) {
   const std::int64_t in = values.cols;
-  parallel_for(values.rows, kRows, [&](std::int64_t row) {
+  parallel_tasks(values.rows, [&](std::int64_t row) {
     const auto* row_values = static_cast<const std::int8_t*>(values.data) + row * in;
     const float* row_scales = scales.f32_row(row);
     float* to = weight.f32_row(row);

@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 #include "base/mapped_file.h"
-#include "base/parallel_for.h"
+#include "base/parallel.h"
 
 namespace sgpt {
 namespace {
@@ -101,7 +101,7 @@ std::uint64_t model_fingerprint(const BloomConfig& config, const Checkpoint& wei
                                     config.layers, config.heads, config.vocabulary, config.layer_norm_eps);
   const auto tensors = weights.tensors();
   std::vector<std::string> lines(tensors.size());
-  parallel_for(std::ssize(tensors), 1, [&](std::int64_t number) {
+  parallel_tasks(std::ssize(tensors), [&](std::int64_t number) {
     const auto i = static_cast<std::size_t>(number);
     const CheckpointTensor& tensor = tensors[i];
     lines[i] = fmt::format("{} {} {} {:016x}\n", tensor.name, name_of(tensor.type), tensor.bytes.size(),

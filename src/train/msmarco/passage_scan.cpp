@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/parallel_for.h"
+#include "base/parallel.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -127,7 +127,7 @@ PassageTable scan_passages(const MappedFile& collection) {
   const std::vector<std::size_t> bounds =
       cuts(collection.text(), static_cast<std::size_t>(std::max(1, omp_get_max_threads())));
   std::vector<Part> parts(bounds.size() - 1);
-  parallel_for(std::ssize(parts), 1, [&](std::int64_t number) {
+  parallel_tasks(std::ssize(parts), [&](std::int64_t number) {
     const auto i = static_cast<std::size_t>(number);
     parts[i] = scan(collection, bounds[i], bounds[i + 1]);
   });

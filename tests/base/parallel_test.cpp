@@ -1,5 +1,5 @@
 // Exceptions out of parallel loops.
-#include "base/parallel_for.h"
+#include "base/parallel.h"
 
 #include <gtest/gtest.h>
 
@@ -12,17 +12,17 @@
 namespace sgpt {
 namespace {
 
-TEST(ParallelFor, DoesEveryPieceOnce) {
+TEST(Parallel, DoesEveryTaskOnce) {
   std::vector<std::atomic<int>> done(1000);
-  parallel_for(1000, 7, [&](std::int64_t i) { ++done[static_cast<std::size_t>(i)]; });
+  parallel_tasks(1000, [&](std::int64_t i) { ++done[static_cast<std::size_t>(i)]; });
   for (const auto& times : done) EXPECT_EQ(times, 1);
-  parallel_for(0, 1, [](std::int64_t) { FAIL(); });
+  parallel_tasks(0, [](std::int64_t) { FAIL(); });
 }
 
-TEST(ParallelFor, ThrowsTheFirstErrorInOrderWithAnyThreads) {
+TEST(Parallel, ThrowsTheFirstErrorInOrderWithAnyThreads) {
   for (int round = 0; round < 20; ++round) {
     try {
-      parallel_for(100, 1, [](std::int64_t i) {
+      parallel_tasks(100, [](std::int64_t i) {
         if (i % 10 == 3) throw UserError("line " + std::to_string(i));
       });
       FAIL() << "nothing was thrown";
@@ -30,7 +30,7 @@ TEST(ParallelFor, ThrowsTheFirstErrorInOrderWithAnyThreads) {
       EXPECT_STREQ(error.what(), "line 3");
     }
   }
-  EXPECT_THROW(parallel_for(8, 1, [](std::int64_t) { throw std::bad_alloc(); }), std::bad_alloc);
+  EXPECT_THROW(parallel_tasks(8, [](std::int64_t) { throw std::bad_alloc(); }), std::bad_alloc);
 }
 
 }  // namespace
