@@ -24,4 +24,10 @@ class MachineError : public Error {
   using Error::Error;
 };
 
+/// A file that sgpt reads where it lies on the disk (a model, a corpus, a cache) and that another program cuts
+/// meanwhile ends the process with SIGBUS, without a word. After this call it ends with one sentence on stderr that
+/// names the file, and with status 1; any other SIGBUS goes to the handler that was there before. For programs, as sgpt
+/// itself; the library never calls it.
+void explain_bus_errors();
+
 }  // namespace sgpt

@@ -3,40 +3,40 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/output_target.h"
+#include "base/partial.h"
+
 namespace sgpt {
 
-/// Writes `target`.partial-PID beside the target; commit() flushes it to the disk and renames it. Destroyed without
-/// commit(), it leaves nothing behind. Throws MachineError, naming file and reason, when the disk is full or not
-/// writable, UserError when the folder does not exist.
+/// Writes a Partial beside the target; commit() flushes it to the disk and renames it. Destroyed without commit(), it
+/// leaves nothing behind. What is there and no regular file (a device, a FIFO, stdout for "-") is written into; a link
+/// stays one, and a file that is replaced keeps its permissions. Throws MachineError, naming file and reason, when the
+/// disk is full or fails, UserError when the folder does not exist or the file may not be written.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& target);
-  ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view text);
   void write(std::span<const std::byte> bytes);
+  void flush();  ///< a stream's reader has then what was written
   void commit();
 
  private:
-  void flush();
-  [[noreturn]] void fail(int reason) const;
+  File& file() { return partial_ ? partial_->file() : target_.stream; }
 
-  std::filesystem::path target_;
-  std::filesystem::path partial_;
+  OutputTarget target_;
+  std::optional<Partial> partial_;
   std::string buffer_;
-  int descriptor_ = -1;
 };
 
 /// The whole text under that name, or nothing.
 void write_file(const std::filesystem::path& target, std::string_view text);
-
-/// Makes a rename or a new file in this folder last through a power cut.
-void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace sgpt

@@ -2,30 +2,28 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string_view>
+
+#include "base/partial.h"
 
 namespace sgpt {
 
-/// Makes `target`.partial-PID beside the target, to be filled; commit() flushes it to the disk and renames it over
-/// nothing or an empty folder. Destroyed without commit(), it leaves nothing behind. Throws UserError when the folder
-/// cannot be made, MachineError when it cannot be renamed.
+/// Makes a Partial beside the target, to be filled; commit() flushes it to the disk and renames it over nothing or an
+/// empty folder. Destroyed without commit(), it leaves nothing behind. A link stays one. Throws UserError when the
+/// folder cannot be made, MachineError when the disk is full or fails.
 class AtomicFolder {
  public:
   explicit AtomicFolder(const std::filesystem::path& target);
-  ~AtomicFolder();
   AtomicFolder(const AtomicFolder&) = delete;
   AtomicFolder& operator=(const AtomicFolder&) = delete;
 
-  const std::filesystem::path& path() const { return path_; }  ///< where to write until commit()
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+  const std::filesystem::path& path() const { return partial_->path(); }  ///< where to write until commit()
+  std::filesystem::path operator/(std::string_view name) const { return path() / name; }
   void commit();
 
  private:
-  std::filesystem::path target_;
-  std::filesystem::path path_;
+  std::optional<Partial> partial_;
 };
-
-/// Without a slash at the end, so that something can be appended to the name.
-std::filesystem::path without_slash(const std::filesystem::path& path);
 
 }  // namespace sgpt

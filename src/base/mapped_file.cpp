@@ -11,47 +11,45 @@
 #include <cstring>
 #include <utility>
 
+#include "base/file.h"
 #include "base/hub_path.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    const int reason = errno;
-    if (reason == ENOENT) present(path);  // says of a link that its target is not there
-    throw UserError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(reason)));
-  }
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(descriptor);
-    throw UserError(fmt::format("{}: expected a regular file", path.string()));
-  }
+  present(path);  // says of a link that its target is not there
+  // Without O_NONBLOCK, opening a FIFO would wait for its writer.
+  const File file = File::open(path, O_RDONLY | O_NONBLOCK);
+  const struct stat status = file.status();
+  if (!S_ISREG(status.st_mode)) throw UserError(fmt::format("{}: expected a regular file", path.string()));
   size_ = static_cast<std::size_t>(status.st_size);
-  if (size_ > 0) {
-    data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (data_ == MAP_FAILED) {
-      const int reason = errno;
-      data_ = nullptr;
-      ::close(descriptor);
-      throw MachineError(fmt::format("{}: {} bytes cannot be mapped: {}", path.string(), size_, std::strerror(reason)));
-    }
+  if (size_ == 0) return;
+  void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);  // the mapping holds the file
+  if (data == MAP_FAILED) {
+    const int reason = errno;
+    throw MachineError(fmt::format("{}: {} bytes cannot be mapped: {}", path.string(), size_, std::strerror(reason)));
   }
-  ::close(descriptor);  // the mapping holds the file
+  data_ = data;
+  mapping_ = NamedMapping(data_, size_, path_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      mapping_(std::move(other.mapping_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(mapping_, other.mapping_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
+  mapping_.forget();
   if (data_) ::munmap(data_, size_);
 }
 

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/bus_errors.h"
+
 namespace sgpt {
 
 /// Maps a whole file read-only. An empty file has an empty view. Movable; the bytes keep their place.
@@ -29,6 +31,7 @@ class MappedFile {
   std::filesystem::path path_;
   void* data_ = nullptr;
   std::size_t size_ = 0;
+  NamedMapping mapping_;
 };
 
 /// Gives back the memory of the whole pages in a piece of a MappedFile that was read and is not needed soon: without it

@@ -1,5 +1,6 @@
 // Tasks over the calling thread's OpenMP threads. Tasks are handed out one by one as threads come free, so results must
-// not depend on which thread runs a task: every output belongs to one task.
+// not depend on which thread runs a task: every output belongs to one task. Loops whose work may throw go through here:
+// an exception that leaves an OpenMP region by itself would terminate the program without a word.
 #pragma once
 
 #include <omp.h>
@@ -12,21 +13,24 @@
 
 namespace sgpt {
 
-/// Each thread calls make_worker() once and then the worker with task numbers from [0, count). The first exception
-/// stops the rest and is thrown here.
+/// Each thread calls make_worker() once and then the worker with task numbers from [0, count). An exception
+/// stops the rest and is thrown here; of several the one of the smallest number, so that a broken input has one message
+/// with any number of threads.
 template <class MakeWorker>
 void parallel_workers(std::int64_t count, MakeWorker&& make_worker) {
   if (count <= 0) return;
   std::atomic<std::int64_t> next{0};
   std::exception_ptr failure;
+  std::int64_t failed = count;  // its number; all smaller ones have begun by then
   std::mutex failure_mutex;
   const auto work = [&] {
+    std::int64_t i = -1;
     try {
       auto worker = make_worker();
-      for (std::int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) worker(i);
+      for (i = next.fetch_add(1); i < count; i = next.fetch_add(1)) worker(i);
     } catch (...) {
       const std::lock_guard lock(failure_mutex);
-      if (!failure) failure = std::current_exception();
+      if (i < failed) failure = std::current_exception(), failed = i;
       next = count;
     }
   };

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/command.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/stop_signals.h"
 #include "model/convert.h"
@@ -39,7 +40,9 @@ void run_convert(const ConvertArguments& arguments) {
     }
     progress->update(static_cast<std::int64_t>(done / kMegabyte));
   };
-  const ConvertResult result = convert_model(model_folder(arguments.model), arguments.output, options);
+  const std::filesystem::path model = model_folder(arguments.model);
+  GivenPaths().reads("MODEL", model).makes_folder("OUTPUT", arguments.output).check();
+  const ConvertResult result = convert_model(model, arguments.output, options);
   progress.reset();
   log::info(fmt::format("{}: {} tensors as {}, {:.2f} GB in {} {}", arguments.output, result.tensors, arguments.type,
                         static_cast<double>(result.bytes) / 1e9, result.files, result.files == 1 ? "file" : "files"));

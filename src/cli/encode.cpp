@@ -6,9 +6,11 @@
 #include <CLI/CLI.hpp>
 
 #include "base/log.h"
+#include "base/output_target.h"
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/ranks.h"
 #include "encode/encode_file.h"
@@ -43,9 +45,18 @@ void encode(const EncoderTeam& team, EncodeFileJob job) {
 void run(Communicator& ranks, Options& options) {
   options.job.format = format_from(options.format);
   options.job.kind = options.query ? TextKind::query : TextKind::document;
-  const Encoder encoder =
-      load_encoder(model_folder(options.model, ranks), options.encoder, ranks,
-                   [&](const Encoder& loaded) { return recorded_compute_type(loaded, options.job); });
+  const std::filesystem::path folder = model_folder(options.model, ranks);
+  if (ranks.first()) {
+    GivenPaths()
+        .reads("--input", options.job.input)
+        .reads_model("--model", folder)
+        .writes_resumable("--output", options.job.output, ".progress")
+        .check();
+    require_writable(options.job.output);
+  }
+  const Encoder encoder = load_encoder(folder, options.encoder, ranks, [&](const Encoder& loaded) {
+    return recorded_compute_type(loaded, options.job);
+  });
   with_team(encoder, ranks, [&](const EncoderTeam& team) { encode(team, options.job); });
 }
 
@@ -66,7 +77,7 @@ void add_encode(CLI::App& app) {
           "\"text\" and, as in BEIR's corpora, maybe \"title\"; any other file holds one text a line. - is stdin")
       ->required()
       ->type_name("FILE");
-  command->add_option("--output", options->job.output, "Where the embeddings go, such as out.npy")
+  command->add_option("--output", options->job.output, "Where the embeddings go, such as out.npy; - is stdout")
       ->required()
       ->type_name("FILE.npy");
   auto* kind = command->add_option_group("kind", "What the texts are; brackets depend on it");

@@ -7,11 +7,14 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "base/nearest_name.h"
+#include "base/output_target.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/eval_checkpoints.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
@@ -27,6 +30,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Of several rankings each goes into a file of its own, which a stream is not.
+void check_run_file(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
+  if (arguments.run_file.empty()) return;
+  const bool several = data_sets.size() > 1 || !arguments.checkpoints.empty();
+  if (several && files::is_stream(arguments.run_file)) {
+    throw UserError(fmt::format("--run_file {}: {} have a run file each, which one stream cannot take; name a file",
+                                arguments.run_file,
+                                arguments.checkpoints.empty() ? "several data sets" : "several checkpoints"));
+  }
+  if (!several) require_writable(arguments.run_file);
+}
+
+void check_paths(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets, const fs::path& model) {
+  GivenPaths paths;
+  paths.reads_model("--model", model).reads("--checkpoints", arguments.checkpoints);
+  for (const NamedDataSet& data_set : data_sets) {
+    paths.reads("--data_path", data_set.folder.corpus()).reads("--data_path", data_set.folder.queries());
+    const fs::path qrels = data_set.folder.path / "qrels";
+    if (!files::is_folder(qrels)) continue;
+    for (const fs::path& file : files::entries(qrels)) paths.reads("--data_path", file);
+  }
+  paths.writes("--output", arguments.output.empty() ? "-" : arguments.output);
+  if (data_sets.size() == 1) paths.writes("--run_file", arguments.run_file);
+  for (const NamedDataSet& data_set : data_sets) {
+    if (data_sets.size() > 1) paths.writes("--run_file", with_name(arguments.run_file, data_set.name));
+  }
+  if (arguments.cache) paths.writes_resumable("--cache", *arguments.cache);
+  paths.makes_folder("--save_best", arguments.save_best).check();
+}
+
 /// What was given is wrong, told before a model is loaded.
 void check(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
   if (!arguments.save_best.empty()) require_new_folder(arguments.save_best);
@@ -35,6 +68,7 @@ void check(const EvalArguments& arguments, const std::vector<NamedDataSet>& data
         data_set,
         {.split = arguments.split, .run_file = !arguments.run_file.empty(), .keep_same_ids = arguments.keep_same_ids});
   }
+  check_run_file(arguments, data_sets);
   if (!arguments.output.empty()) check_results_file(arguments.output);
   if (arguments.cache && !arguments.cache->empty() && data_sets.size() > 1) {
     throw UserError(
@@ -85,9 +119,11 @@ void run_eval(Communicator& ranks, const EvalArguments& arguments) {
   if (ranks.first()) {
     data_sets = find_data_sets(arguments.data_path, arguments.data_set);
     check(arguments, data_sets);
+    check_paths(arguments, data_sets, arguments.model);
   }
   if (!arguments.checkpoints.empty()) return evaluate_checkpoints(ranks, arguments, data_sets);
   const fs::path folder = model_folder(arguments.model, ranks);
+  if (ranks.first()) check_paths(arguments, data_sets, folder);
   if (ranks.first() && arguments.update_card) check_model_card(folder);
   const Encoder encoder = load_encoder(folder, arguments.encoder, ranks, [&](const Encoder& loaded) {
     return recorded_compute_type(loaded, arguments, data_sets);
@@ -136,7 +172,7 @@ void give_results(const EvalArguments& arguments, const std::vector<DataSetResul
   if (arguments.output.empty()) {
     print_result(results_json(results) + "\n");
   } else {
-    log::info(fmt::format("results are in {}", arguments.output));
+    if (is_results_file(arguments.output)) log::info(fmt::format("results are in {}", arguments.output));
   }
 }
 
@@ -163,7 +199,7 @@ void add_eval(CLI::App& app) {
       ->type_name("NAME");
   command
       ->add_option(names("--output"), arguments->output,
-                   "Results file (JSON) to write or to merge into. By default results are printed")
+                   "Results file (JSON) to write or to merge into. By default, and for -, results are printed")
       ->type_name("FILE");
   command
       ->add_option(

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/given_paths.h"
 #include "model/memory_plan.h"
 #include "model/model_folder_writer.h"
 #include "model/random_weights.h"
@@ -36,6 +37,7 @@ void run_init(const InitArguments& arguments) {
     throw UserError(fmt::format("--hidden {} cannot be divided among --heads {}; choose a multiple", arguments.hidden,
                                 arguments.heads));
   }
+  GivenPaths().reads("--tokenizer", arguments.tokenizer).makes_folder("--output", arguments.output).check();
   require_new_folder(arguments.output);
   const Tokenizer tokenizer = Tokenizer::load(arguments.tokenizer);
   ModelFolder settings;

@@ -1,14 +1,18 @@
 // The program: one sub-command a file, and the one place where exceptions become exit codes.
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "base/filesystem.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/stop_signals.h"
 #include "ranks/join_ranks.h"
 #include "sgpt/error.h"
 
@@ -44,6 +48,8 @@ void refuse_several_processes(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sgpt::cli::end_cleanly_on_signals();
+  sgpt::explain_bus_errors();
   CLI::App app{
       "Trains, evaluates and searches with SGPT bi-encoders: decoder language models as text-embedding models.",
       "sgpt"};
@@ -71,6 +77,10 @@ int main(int argc, char** argv) {
     return fail(ended.status, ended.sentence.c_str());
   } catch (const sgpt::UserError& error) {
     return fail(2, error.what());
+  } catch (const std::filesystem::filesystem_error& error) {  // of a library: ours come as the two kinds above
+    const std::error_code code = error.code();
+    return fail(sgpt::files::is_users_mistake(code.value()) ? 2 : 1,
+                fmt::format("{}: {}", error.path1().string(), code.message()).c_str());
   } catch (const std::bad_alloc&) {
     return fail(1, "out of memory: use a smaller batch, token budget or model");
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include "base/atomic_file.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/given_paths.h"
 #include "train/watch/report.h"
 #include "train/watch/run_history.h"
 
@@ -29,6 +30,13 @@ std::string name_of_run(const fs::path& folder) {
 }
 
 void run_report(const ReportArguments& arguments) {
+  const RunFolder folder{arguments.folder};
+  GivenPaths paths;
+  for (const fs::path& file :
+       {folder.run(), folder.steps(), folder.histograms(), folder.evaluation(), folder.wandb()}) {
+    paths.reads("RUN_FOLDER", file);
+  }
+  paths.writes("--output", arguments.output).check();
   const RunRecord record = read_run(arguments.folder);
   const fs::path output = arguments.output.empty() ? arguments.folder / "report.html" : arguments.output;
   write_file(output, report_page(record, name_of_run(arguments.folder)));
@@ -46,7 +54,7 @@ void add_report(CLI::App& app) {
       ->type_name("");
   command
       ->add_option(names("--output"), arguments->output,
-                   "HTML file to write; it needs no other file. By default RUN_FOLDER/report.html")
+                   "HTML file to write, - for stdout; it needs no other file. By default RUN_FOLDER/report.html")
       ->type_name("FILE");
   command->callback([arguments] { run_report(*arguments); });
 }

@@ -10,7 +10,9 @@
 #include "base/atomic_file.h"
 #include "base/json_lines.h"
 #include "base/log.h"
+#include "base/output_target.h"
 #include "cli/command.h"
+#include "cli/given_paths.h"
 #include "cli/output.h"
 #include "retrieval/qrels.h"
 #include "retrieval/results_file.h"
@@ -63,6 +65,12 @@ void warn_of_zeros(const ScoreArguments& arguments, const Qrels& qrels, const Ru
 }
 
 void run_score(const ScoreArguments& arguments) {
+  GivenPaths()
+      .reads("--qrels", arguments.qrels)
+      .reads("--run", arguments.run)
+      .writes("--output", arguments.output.empty() ? "-" : arguments.output)
+      .check();
+  if (!arguments.output.empty()) require_writable(arguments.output);
   const Qrels qrels = read_qrels(arguments.qrels);
   const Run run = read_trec_run(arguments.run);
   const Evaluation evaluation = evaluate(qrels, run, arguments.cutoffs);
@@ -74,11 +82,7 @@ void run_score(const ScoreArguments& arguments) {
   log::info(fmt::format("{} queries are judged, {} were run, {} are both", qrels.size(), run.size(),
                         evaluation.queries.size()));
   log::info("mean\n" + metrics_table(evaluation.means, evaluation.cutoffs));
-  if (arguments.output.empty()) {
-    print_result(scores_json(evaluation));
-  } else {
-    write_file(arguments.output, scores_json(evaluation));
-  }
+  write_file(arguments.output.empty() ? "-" : arguments.output, scores_json(evaluation));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "base/unicode.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/one_line.h"
 #include "cli/output.h"
@@ -207,10 +208,16 @@ std::vector<Question> questions_of(const SearchArguments& arguments) {
 void run_search(const SearchArguments& arguments) {
   const auto questions = questions_of(arguments);
   const MappedFile corpus(arguments.corpus);  // a wrong path is told before the model is loaded
-  const Encoder encoder =
-      load_encoder(model_folder(arguments.model), arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
-        return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
-      });
+  const std::filesystem::path model = model_folder(arguments.model);
+  GivenPaths()
+      .reads("--corpus", arguments.corpus)
+      .reads("--queries", arguments.queries_file)
+      .reads_model("--model", model)
+      .writes_resumable("--cache", arguments.cache)
+      .check();
+  const Encoder encoder = load_encoder(model, arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
+    return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
+  });
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
   if (questions.empty()) {
     answer_stdin(arguments, index);

@@ -1,11 +1,14 @@
-// Ctrl-C and its like as a wish: the first one is remembered, so that a job can finish what it is at and save; the
-// second one ends the program at once.
+// Ctrl-C and its like. They end the program at once, and what is unfinished goes with it. Where a job can save they are
+// a wish first: one is remembered, so that the job can finish what it is at; the second one ends the program.
 #pragma once
 
 namespace sgpt::cli {
 
-/// Takes SIGINT, SIGTERM and SIGUSR1 (which batch systems send ahead of their time limit, and mpirun hands on) while it
-/// lives. One at a time.
+/// For the whole program: signals that end it remove what is unfinished (base/unfinished.h) first.
+void end_cleanly_on_signals();
+
+/// Takes SIGINT, SIGTERM, SIGHUP and SIGUSR1 (which batch systems send ahead of their time limit, and mpirun hands on)
+/// while it lives. One at a time.
 class StopSignals {
  public:
   StopSignals();

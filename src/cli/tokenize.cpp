@@ -4,7 +4,6 @@
 #include <iterator>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,10 +13,11 @@
 #include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/json_lines.h"
 #include "cli/command.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
-#include "cli/output.h"
 #include "model/model_folder.h"
 #include "sgpt/error.h"
 #include "sgpt/tokenizer.h"
@@ -35,28 +35,10 @@ struct Options {
   bool decode = false;
 };
 
-/// Lines for a file, which appears when all are written, or for stdout ("-").
-class LineWriter {
- public:
-  explicit LineWriter(const std::filesystem::path& path) {
-    if (path != "-") file_.emplace(path);
-  }
-
-  void write(std::string_view line) {
-    if (file_) {
-      file_->write(line);
-    } else {
-      print_part(line);
-    }
-  }
-
-  void finish() {
-    if (file_) file_->commit();
-  }
-
- private:
-  std::optional<AtomicFile> file_;
-};
+/// Whether somebody may be waiting for the answer to a line before the next one is written.
+bool may_be_a_conversation(const std::filesystem::path& input) {
+  return !files::is_regular(input == "-" ? "/dev/stdin" : input);
+}
 
 /// A tokenizer, and whether its special tokens are put around texts.
 struct Choice {
@@ -69,7 +51,7 @@ Choice choose(const Options& options) {
     return {Tokenizer::load(options.tokenizer), options.special_tokens.value_or(true)};
   }
   const std::filesystem::path folder = model_folder(options.model);
-  const bool beside = std::filesystem::exists(folder / "tokenizer.json");
+  const bool beside = files::exists(folder / "tokenizer.json");
   Tokenizer tokenizer = Tokenizer::load(beside ? folder : read_model_folder(folder).transformer);
   if (options.special_tokens) return {std::move(tokenizer), *options.special_tokens};
   const bool asks = tokenizer.special_tokens().size() > 0;  // else a tokenizer without a model does as well
@@ -100,9 +82,16 @@ std::string decoded_line(const Tokenizer& tokenizer, const JsonLineReader& reade
 }
 
 void run(const Options& options) {
+  GivenPaths()
+      .reads("--input", options.input)
+      .reads_model("--model", options.model)
+      .reads("--tokenizer", options.tokenizer)
+      .writes("--output", options.output)
+      .check();
   const Choice choice = choose(options);
   JsonLineReader reader(options.input);
-  LineWriter writer(options.output);
+  const bool at_once = may_be_a_conversation(options.input);
+  AtomicFile output(options.output);
   while (reader.next()) {
     std::string line;
     try {
@@ -112,9 +101,10 @@ void run(const Options& options) {
       if (what.starts_with(reader.place())) throw;
       throw UserError(fmt::format("{}: {}", reader.place(), what));
     }
-    writer.write(line);
+    output.write(line);
+    if (at_once) output.flush();
   }
-  writer.finish();
+  output.commit();
 }
 
 }  // namespace

@@ -12,8 +12,10 @@
 #include "base/atomic_file.h"
 #include "base/json_lines.h"
 #include "base/log.h"
+#include "base/output_target.h"
 #include "base/progress.h"
 #include "cli/command.h"
+#include "cli/given_paths.h"
 #include "sgpt/error.h"
 #include "text/bpe_trainer.h"
 
@@ -78,6 +80,10 @@ TrainedBpe train(const Options& options, BpeTrainer& trainer) {
 }
 
 void run(const Options& options) {
+  GivenPaths paths;
+  for (const auto& path : options.inputs) paths.reads("--input", path);
+  paths.writes("--output", options.output).check();
+  require_writable(options.output);
   BpeTrainer trainer(options.trainer);
   read_inputs(options, trainer);
   const TrainedBpe trained = train(options, trainer);
@@ -108,7 +114,7 @@ void add_train_command(CLI::App& app) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30))
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("-o,--output", options->output, "The tokenizer.json to write")->required();
+  command->add_option("-o,--output", options->output, "The tokenizer.json to write; - is stdout")->required();
   command->callback([options] { run(*options); });
 }
 

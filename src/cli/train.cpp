@@ -13,12 +13,13 @@
 #include <CLI/CLI.hpp>
 
 #include "backend/backend.h"
-#include "base/atomic_folder.h"
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/dev_evaluation.h"
+#include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/msmarco_options.h"
 #include "cli/ranks.h"
@@ -290,9 +291,28 @@ void say_ranks(const Communicator& ranks, int threads) {
 
 /// As the reference names it, but for the date at its end: --resume finds the run by this name.
 std::filesystem::path default_output(const std::filesystem::path& model) {
-  std::string name = without_slash(model_shown(model)).string();
+  std::string name = files::without_slash(model_shown(model)).string();
   std::replace(name.begin(), name.end(), '/', '-');
   return std::filesystem::path("output") / ("train_bi-encoder-mnrl-" + name);
+}
+
+void check_paths(const TrainOptions& options) {
+  const auto beside = [&](const char* suffix) {
+    return std::filesystem::path(files::without_slash(options.output).string() + suffix);
+  };
+  GivenPaths paths;
+  paths.reads_model("--model_name", options.model);
+  const std::filesystem::path& data = options.train_data.empty() ? options.msmarco.folder : options.train_data;
+  if (!files::is_folder(data)) {
+    paths.reads("--train_data", data);
+  } else {
+    for (const auto& file : files::entries(data)) {
+      if (files::is_regular(file)) paths.reads("--train_data", file);
+    }
+  }
+  paths.makes_folder("--model_save_path", options.output);
+  if (options.checkpoints) paths.fills_folder("checkpoints in", beside(".checkpoints"));
+  paths.fills_folder("--log_dir", options.run_folder).writes("--log_file", options.log_file).check();
 }
 
 void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev) {
@@ -319,6 +339,7 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
       throw ended(signal, stopping, "stopped by a signal before the run began; the same command begins it");
   };
   options.model = model_folder(options.model, ranks);
+  if (ranks.first()) check_paths(options);
   if (options.wandb) signals.emplace();
   RunWatch watch(options, ranks.first());
   end_if_stopped(ranks);

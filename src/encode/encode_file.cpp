@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "encode/model_identity.h"
 #include "encode/npy.h"
@@ -54,7 +55,7 @@ Json describe(const Encoder& encoder, const EncodeFileJob& job, std::optional<Co
                                 std::filesystem::last_write_time(job.input, none).time_since_epoch().count())}};
 }
 
-std::filesystem::path journal_of(const EncodeFileJob& job) { return beside(job.output, ".progress"); }
+std::filesystem::path journal_of(const EncodeFileJob& job) { return beside(files::resolved(job.output), ".progress"); }
 
 /// Null without one; else what is there, which may be anything.
 Json read_journal(const std::filesystem::path& journal) {
@@ -104,15 +105,10 @@ bool read_chunk(TextSource& source, std::size_t size, std::vector<std::string>& 
 }  // namespace
 
 std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job) {
-  std::error_code none;
-  if (std::filesystem::is_directory(job.output, none)) {
-    throw UserError(fmt::format("{}: this is a folder, the output must be a file", job.output.string()));
-  }
   TextSource source(job.input, job.format);
+  NpyRows rows(job.output, team.encoder().dimension(), can_continue(job));
   const std::filesystem::path journal = journal_of(job);
-  NpyRows rows(beside(job.output, ".partial"), team.encoder().dimension());
-  const bool journaled = can_continue(job);
-  if (journaled) rows.keep_unfinished();
+  const bool journaled = rows.keeps();
   const Json description = journaled ? describe(team.encoder(), job) : Json();
   rows.truncate(journaled ? rows_to_keep(journal, description, rows.rows()) : 0);
 
@@ -136,8 +132,8 @@ std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job) {
     if (seconds < kShortSeconds) chunk = std::min(chunk * 2, kLargestChunk);
     if (seconds > kLongSeconds) chunk = std::max(chunk / 2, kSmallestChunk);
   }
-  rows.finish(job.output);
-  std::filesystem::remove(journal, none);
+  rows.finish();
+  if (journaled) files::remove_all(journal);
   return rows.rows();
 }
 

@@ -1,16 +1,14 @@
 #include "encode/npy.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "base/filesystem.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -18,6 +16,18 @@ namespace {
 
 constexpr std::size_t kHeader = 128;
 constexpr std::size_t kPreamble = 10;  // magic, version, length of what follows
+
+void copy(const File& from, File& to) {
+  constexpr std::int64_t kPiece = std::int64_t{4} << 20;
+  const std::int64_t size = from.size();
+  std::vector<std::byte> piece;
+  for (std::int64_t at = 0; at < size; at += kPiece) {
+    piece.resize(static_cast<std::size_t>(std::min(kPiece, size - at)));
+    from.read_all_at(piece, at);
+    to.write_all(piece);
+  }
+  to.close();
+}
 
 }  // namespace
 
@@ -31,76 +41,54 @@ std::string npy_header(std::int64_t rows, std::int64_t columns) {
   return header + fmt::format("{:<{}}\n", array, kRest - 1);
 }
 
-NpyRows::NpyRows(const std::filesystem::path& partial, std::int64_t columns) : path_(partial), columns_(columns) {
-  std::error_code none;
-  const std::filesystem::path folder = partial.has_parent_path() ? partial.parent_path() : ".";
-  if (!std::filesystem::is_directory(folder, none)) {
-    throw UserError(fmt::format("{}: there is no such folder to write to: make it first", folder.string()));
+NpyRows::NpyRows(const std::filesystem::path& output, std::int64_t columns, bool keep)
+    : target_(output_target(output)), columns_(columns), keep_(keep && !target_.stream) {
+  if (target_.stream) {
+    file_ = File::nameless(std::filesystem::temp_directory_path());
+    return;
   }
-  descriptor_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail("could not be opened");
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    close(descriptor_);
-    throw UserError(
-        fmt::format("{}: another program is writing this file: wait for it, or name another output", path_.string()));
+  files::require_folder_for(target_.path);
+  partial_ = target_.path;
+  partial_ += ".partial";
+  file_ = File::open(partial_, O_RDWR | O_CREAT, "cannot be written");
+  if (!file_.try_lock()) {
+    throw UserError(fmt::format("{}: another program is writing this file: wait for it, or name another output",
+                                partial_.string()));
   }
-  struct stat status {};
-  if (fstat(descriptor_, &status) != 0) {
-    close(descriptor_);
-    fail("could not be looked at");
-  }
-  const auto size = static_cast<std::int64_t>(status.st_size) - static_cast<std::int64_t>(kHeader);
-  const std::int64_t row_bytes = columns_ * static_cast<std::int64_t>(sizeof(float));
-  if (size > 0) rows_ = size / row_bytes;
+  if (!keep_) unfinished_.emplace(partial_);
+  rows_ = std::max<std::int64_t>(0, file_.size() - end_of(0)) / (end_of(1) - end_of(0));
 }
 
 NpyRows::~NpyRows() {
   // Removed while the lock is held, so that it can't be another program's file.
-  if (!finished_ && !(keep_ && rows_ > 0)) unlink(path_.c_str());
-  close(descriptor_);
+  if (!partial_.empty() && !finished_ && !(keep_ && rows_ > 0)) ::unlink(partial_.c_str());
 }
 
-void NpyRows::fail(const char* what) const {
-  throw MachineError(fmt::format("{}: the file {}: {}", path_.string(), what, std::strerror(errno)));
-}
-
-void NpyRows::write(const void* data, std::size_t bytes, std::int64_t offset) {
-  const auto* begin = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = pwrite(descriptor_, begin, bytes, offset);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("could not be written");
-    begin += written;
-    bytes -= static_cast<std::size_t>(written);
-    offset += written;
-  }
+std::int64_t NpyRows::end_of(std::int64_t rows) const {
+  return static_cast<std::int64_t>(kHeader) + rows * columns_ * static_cast<std::int64_t>(sizeof(float));
 }
 
 void NpyRows::truncate(std::int64_t rows) {
-  const std::int64_t bytes =
-      static_cast<std::int64_t>(kHeader) + rows * columns_ * static_cast<std::int64_t>(sizeof(float));
-  if (ftruncate(descriptor_, bytes) != 0) fail("could not be cut");
+  file_.resize(end_of(rows));
   rows_ = rows;
 }
 
 void NpyRows::append(std::span<const float> values) {
-  const std::int64_t offset =
-      static_cast<std::int64_t>(kHeader) + rows_ * columns_ * static_cast<std::int64_t>(sizeof(float));
-  write(values.data(), values.size_bytes(), offset);
+  file_.write_all_at(std::as_bytes(values), end_of(rows_));
   rows_ += static_cast<std::int64_t>(values.size()) / columns_;
 }
 
-void NpyRows::flush() {
-  if (fdatasync(descriptor_) != 0) fail("could not be flushed to the disk");
-}
-
-void NpyRows::finish(const std::filesystem::path& target) {
+void NpyRows::finish() {
   const std::string header = npy_header(rows_, columns_);
-  write(header.data(), header.size(), 0);
+  file_.write_all_at(std::as_bytes(std::span(header)), 0);
   truncate(rows_);
-  if (fsync(descriptor_) != 0) fail("could not be flushed to the disk");
-  if (std::rename(path_.c_str(), target.c_str()) != 0) fail("could not be renamed");
   finished_ = true;
+  if (target_.stream) return copy(file_, target_.stream);
+  file_.take_permissions(target_.path);
+  file_.sync();
+  files::rename(partial_, target_.path);
+  unfinished_.reset();
+  files::sync_folder(files::folder_of(target_.path));
 }
 
 }  // namespace sgpt

@@ -1,11 +1,9 @@
 #include "encode/text_preparation.h"
 
-#include <exception>
-#include <mutex>
-
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/parallel.h"
 #include "base/unicode.h"
 #include "sgpt/error.h"
 
@@ -83,24 +81,15 @@ TokenIds TextPreparation::ids(std::string_view text, TextKind kind) const {
 
 std::vector<TokenIds> TextPreparation::ids(std::span<const std::string> texts, TextKind kind) const {
   std::vector<TokenIds> result(texts.size());
-  std::exception_ptr failure;  // of the first text that fails; an exception must not leave the parallel region
-  std::size_t failed = texts.size();
-  std::mutex mutex;
-#pragma omp parallel for schedule(dynamic, 16)
-  for (std::size_t i = 0; i < texts.size(); ++i) {
+  parallel_tasks(std::ssize(texts), [&](std::int64_t number) {
+    const auto i = static_cast<std::size_t>(number);
     try {
       result[i] = ids(texts[i], kind);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (i < failed) failure = std::current_exception(), failed = i;
+    } catch (const UserError& error) {
+      throw UserError(fmt::format("text {} of {}: {}", i + 1, texts.size(), error.what()));
     }
-  }
-  if (!failure) return result;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const UserError& error) {
-    throw UserError(fmt::format("text {} of {}: {}", failed + 1, texts.size(), error.what()));
-  }
+  });
+  return result;
 }
 
 }  // namespace sgpt

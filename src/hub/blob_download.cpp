@@ -2,15 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 
-#include "base/atomic_file.h"
+#include "base/file.h"
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "hub/checksum.h"
 #include "sgpt/error.h"
@@ -21,52 +18,34 @@ namespace {
 /// The growing file. Stays when it is closed, so that the next run goes on with it.
 class PartialFile {
  public:
-  explicit PartialFile(std::filesystem::path path) : path_(std::move(path)) {
-    make_folders(path_.parent_path());
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor_ < 0) fail("cannot be opened");
-    struct stat status {};
-    if (::fstat(descriptor_, &status) != 0) fail("cannot be looked at");
-    resize(status.st_size);
+  explicit PartialFile(const std::filesystem::path& path) {
+    files::make_folders(path.parent_path());
+    file_ = File::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW);
+    resize(file_.size());
   }
-  ~PartialFile() { ::close(descriptor_); }
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
 
   std::int64_t size() const { return size_; }
 
   /// Cuts the file there; what is written next follows.
   void resize(std::int64_t size) {
-    if (::ftruncate(descriptor_, size) != 0 || ::lseek(descriptor_, size, SEEK_SET) < 0) fail("cannot be cut");
+    file_.resize(size);
     size_ = size;
   }
 
-  void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("writing failed");
-      size_ += written;
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
+  void write(std::string_view bytes) try {
+    file_.write_all(bytes);
+    size_ += static_cast<std::int64_t>(bytes.size());
+  } catch (const DiskFull& error) {
+    throw DiskFull(
+        fmt::format("{}; make room, or set HF_HUB_CACHE to a folder on another disk; the same command goes "
+                    "on with what is there",
+                    error.what()));
   }
 
-  void flush() const {
-    if (::fsync(descriptor_) != 0) fail("writing failed");
-  }
+  void flush() const { file_.sync(); }
 
  private:
-  [[noreturn]] void fail(const char* what) const {
-    const int reason = errno;
-    const char* advice = reason == ENOSPC || reason == EDQUOT
-                             ? "; make room, or set HF_HUB_CACHE to a folder on another disk; the same command goes on "
-                               "with what is there"
-                             : "";
-    throw MachineError(fmt::format("{}: {}: {}{}", path_.string(), what, std::strerror(reason), advice));
-  }
-
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  File file_;
   std::int64_t size_ = 0;
 };
 
@@ -117,10 +96,8 @@ void download_blob(HubClient& client, const HubOptions& options, const ModelCach
   if (const auto fault = content_fault(path, file.name, file.size, file.etag)) {
     discard(path, file, fmt::format("what was downloaded {}", *fault));
   }
-  std::error_code error;
-  std::filesystem::rename(path, cache.blob(file.etag), error);
-  if (error) throw MachineError(fmt::format("{}: cannot be renamed: {}", path.string(), error.message()));
-  sync_folder(path.parent_path());
+  files::rename(path, cache.blob(file.etag));
+  files::sync_folder(path.parent_path());
 }
 
 }  // namespace sgpt

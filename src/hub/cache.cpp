@@ -2,15 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
-#include <system_error>
 
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "sgpt/error.h"
 
@@ -23,10 +21,6 @@ std::string folder_name(const std::string& id) {
   const std::size_t slash = id.find('/');
   if (slash == id.npos) return "models--" + id;
   return "models--" + id.substr(0, slash) + "--" + id.substr(slash + 1);
-}
-
-[[noreturn]] void fail(const std::filesystem::path& path, const char* what, int reason) {
-  throw MachineError(fmt::format("{}: {}: {}", path.string(), what, std::strerror(reason)));
 }
 
 }  // namespace
@@ -51,23 +45,23 @@ std::optional<std::string> ModelCache::commit() const {
 void ModelCache::write_commit(const std::string& commit) const {
   if (this->commit() == commit) return;
   const auto path = folder_ / "refs" / revision_;
-  make_folders(path.parent_path());
+  files::make_folders(path.parent_path());
   write_file(path, commit);
 }
 
 void ModelCache::link(std::string_view commit, const std::string& file, std::string_view etag) const {
   const auto path = snapshot(commit) / file;
-  make_folders(path.parent_path());
+  files::make_folders(path.parent_path());
   const auto target = (folder_ / "blobs").lexically_relative(path.parent_path()) / etag;
   // Made beside and renamed: whoever looks sees the old file or the new one.
   auto fresh = path;
   fresh += fmt::format(".link-{}", ::getpid());
   ::unlink(fresh.c_str());
-  if (::symlink(target.c_str(), fresh.c_str()) != 0) fail(path, "no symbolic link can be made", errno);
+  if (::symlink(target.c_str(), fresh.c_str()) != 0) files::fail(path, "no symbolic link can be made", errno);
   if (::rename(fresh.c_str(), path.c_str()) != 0) {
     const int reason = errno;
     ::unlink(fresh.c_str());
-    fail(path, "cannot be made", reason);
+    files::fail(path, "cannot be made", reason);
   }
 }
 
@@ -78,31 +72,17 @@ void ModelCache::note_absent(std::string_view commit, const std::string& file) c
   const std::ofstream mark(path);
 }
 
-ModelCache::Lock::Lock(const ModelCache& cache, std::string_view what) : descriptor_(-1) {
+ModelCache::Lock::Lock(const ModelCache& cache, std::string_view what) {
   const auto folder = cache.cache_ / ".locks" / cache.folder_.filename();
-  make_folders(folder);
-  const auto path = folder / fmt::format("{}.lock", what);
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kSharedFile);
-  if (descriptor_ < 0) fail(path, "cannot be opened", errno);
-  int result = ::flock(descriptor_, LOCK_EX | LOCK_NB);
-  if (result != 0 && errno == EWOULDBLOCK) {
+  files::make_folders(folder);
+  file_ = File::open(folder / fmt::format("{}.lock", what), O_RDWR | O_CREAT, "cannot be opened", kSharedFile);
+  try {
+    if (file_.try_lock()) return;
     log::info(fmt::format("Another process is downloading into {}: waiting for it", cache.folder_.string()));
-    do {
-      result = ::flock(descriptor_, LOCK_EX);
-    } while (result != 0 && errno == EINTR);
+    file_.lock();
+  } catch (const MachineError& error) {
+    throw MachineError(fmt::format("{}; set HF_HUB_CACHE to a folder on another disk", error.what()));
   }
-  if (result == 0) return;
-  const int reason = errno;
-  ::close(descriptor_);
-  fail(path, "cannot be locked (set HF_HUB_CACHE to a folder on another disk)", reason);
-}
-
-ModelCache::Lock::~Lock() { ::close(descriptor_); }
-
-void make_folders(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw MachineError(fmt::format("{}: cannot be made: {}", folder.string(), error.message()));
 }
 
 }  // namespace sgpt

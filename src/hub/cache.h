@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.h"
 #include "hub/names.h"
 
 namespace sgpt {
@@ -38,12 +39,9 @@ class ModelCache {
   class Lock {
    public:
     Lock(const ModelCache& cache, std::string_view what);
-    ~Lock();
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
 
    private:
-    int descriptor_;
+    File file_;
   };
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -53,8 +51,5 @@ class ModelCache {
   std::filesystem::path folder_;
   std::string revision_;
 };
-
-/// As std::filesystem::create_directories, but throws MachineError.
-void make_folders(const std::filesystem::path& folder);
 
 }  // namespace sgpt

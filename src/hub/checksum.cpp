@@ -3,15 +3,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
+#include <cstddef>
 #include <memory>
 #include <vector>
 
+#include "base/file.h"
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "hub/names.h"
 #include "sgpt/error.h"
@@ -49,37 +49,6 @@ class Digest {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
 
-/// Closes itself.
-class InputFile {
- public:
-  explicit InputFile(const std::filesystem::path& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY)) {
-    if (descriptor_ < 0) fail();
-  }
-  ~InputFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-
-  /// 0 at the end.
-  std::size_t read(std::vector<char>& block) const {
-    ssize_t got = 0;
-    do {
-      got = ::read(descriptor_, block.data(), block.size());
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) fail();
-    return static_cast<std::size_t>(got);
-  }
-
- private:
-  [[noreturn]] void fail() const {
-    throw MachineError(fmt::format("{}: cannot be read to check it: {}", path_.string(), std::strerror(errno)));
-  }
-
-  const std::filesystem::path& path_;
-  int descriptor_;
-};
-
 }  // namespace
 
 bool is_checksum(std::string_view etag) { return is_hex(etag, kSha1Digits) || is_hex(etag, kSha256Digits); }
@@ -88,12 +57,12 @@ std::string file_checksum(const std::filesystem::path& path, std::string_view et
   const bool git_blob = etag.size() == kSha1Digits;
   Digest digest(git_blob ? EVP_sha1() : EVP_sha256());
   if (git_blob) {
-    const std::string head = fmt::format("blob {}", std::filesystem::file_size(path));
+    const std::string head = fmt::format("blob {}", files::size(path));
     digest.add(head.c_str(), head.size() + 1);  // the zero byte at the end belongs to it
   }
-  const InputFile file(path);
-  std::vector<char> block(kBlock);
-  while (const std::size_t got = file.read(block)) digest.add(block.data(), got);
+  File file = File::open(path, O_RDONLY, "cannot be read to check it");
+  std::vector<std::byte> block(kBlock);
+  while (const std::size_t got = file.read_some(block)) digest.add(block.data(), got);
   return digest.hex();
 }
 

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -139,7 +140,7 @@ class Fetch {
       total += *file.size;
       to_come += std::max<std::int64_t>(0, *file.size - bytes_there(cache_.incomplete(file.etag)));
     }
-    make_folders(cache_.folder());
+    files::make_folders(cache_.folder());
     std::error_code unknown;
     const auto space = std::filesystem::space(cache_.folder(), unknown);
     if (!unknown && space.available < static_cast<std::uintmax_t>(to_come)) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "formats/model_files.h"
 #include "hub/names.h"

@@ -13,6 +13,7 @@
 
 #include "base/atomic_file.h"
 #include "base/atomic_folder.h"
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
@@ -137,9 +138,9 @@ bool carried_over(const fs::path& file) {
 }
 
 void carry_over_files(const fs::path& source, const fs::path& target) {
-  for (const auto& entry : fs::directory_iterator(source)) {
-    if (!carried_over(entry.path()) || !present(entry.path()) || !entry.is_regular_file()) continue;
-    write_file(target / entry.path().filename(), MappedFile(entry.path()).text());
+  for (const fs::path& file : files::entries(source)) {
+    if (!carried_over(file) || !present(file) || !files::is_regular(file)) continue;
+    write_file(target / file.filename(), MappedFile(file).text());
   }
 }
 
@@ -199,9 +200,8 @@ ConvertResult convert_model(const fs::path& source, const fs::path& target, cons
   require_room(folder.path(), plan.bytes_to_write());
   const fs::path transformer = folder.path() / model.transformer.lexically_relative(model.path);
   for (const fs::path& module : module_folders(model)) {
-    fs::create_directories(folder.path() / module);
-    std::error_code none;
-    if (fs::is_directory(model.path / module, none)) carry_over_files(model.path / module, folder.path() / module);
+    files::make_folders(folder.path() / module);
+    if (files::is_folder(model.path / module)) carry_over_files(model.path / module, folder.path() / module);
   }
   rewrite_config(transformer / "config.json", options.type);
   ConvertResult result;

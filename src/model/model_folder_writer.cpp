@@ -6,10 +6,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <system_error>
 
 #include "base/atomic_file.h"
 #include "base/atomic_folder.h"
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/mapped_file.h"
 #include "formats/json_file.h"
@@ -134,12 +134,12 @@ void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, co
 }  // namespace
 
 void require_new_folder(const fs::path& target) {
-  std::error_code none;
-  if (!fs::exists(fs::symlink_status(target, none))) return;
-  if (!fs::is_directory(target, none)) {
+  if (target == "-") throw UserError("-: a folder is written here, which stdout cannot take; name a folder");
+  if (!files::exists(target)) return;
+  if (!files::is_folder(target)) {
     throw UserError(fmt::format("{}: exists and is no folder; choose another name", target.string()));
   }
-  if (!fs::is_empty(target, none)) {
+  if (!files::entries(target).empty()) {
     throw UserError(
         fmt::format("{}: the folder exists and is not empty; choose another name or remove it", target.string()));
   }
@@ -147,15 +147,14 @@ void require_new_folder(const fs::path& target) {
 
 void write_model_folder(const ModelFolder& settings, const fs::path& source, const fs::path& target,
                         std::span<const TensorToWrite> tensors, std::string_view card) {
-  std::error_code none;
-  const bool whole_model = fs::is_directory(source, none);
+  const bool whole_model = files::is_folder(source);
   const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
   const Json tokenizer = parse_ordered(tokenizer_json);
 
   require_new_folder(target);
   AtomicFolder folder(target);
-  fs::create_directory(folder / "1_Pooling");
-  if (settings.normalize) fs::create_directory(folder / "2_Normalize");
+  files::make_folders(folder / "1_Pooling");
+  if (settings.normalize) files::make_folders(folder / "2_Normalize");
   write_modules(folder, settings.normalize);
   write_file(folder / "1_Pooling" / "config.json", pooling_config(settings.pooling, settings.config.hidden));
   write_json(folder / "sentence_bert_config.json",

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"

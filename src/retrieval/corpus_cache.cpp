@@ -1,18 +1,15 @@
 #include "retrieval/corpus_cache.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include "base/filesystem.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -95,8 +92,8 @@ Content read_content(std::string_view bytes, std::size_t dimension) {
 std::optional<CorpusCache> CorpusCache::open(const std::filesystem::path& file, std::string_view key,
                                              std::int64_t dimension, std::string& reason) {
   reason.clear();
-  std::error_code none;
-  if (!std::filesystem::exists(file, none)) return std::nullopt;
+  if (file == "-") throw UserError("-: a cache of embeddings is read again, which a stream cannot be; name a file");
+  if (!files::exists(file)) return std::nullopt;
   CorpusCache cache;
   cache.file_ = MappedFile(file);
   const std::string_view bytes = cache.file_.text();
@@ -130,7 +127,9 @@ bool CorpusCache::is_of(const std::filesystem::path& file, std::string_view key,
   return in.read(beginning.data(), kHeader) && beginning == header_of(key, dimension);
 }
 
-std::filesystem::path CorpusCache::partial(const std::filesystem::path& file) { return file.string() + ".partial"; }
+std::filesystem::path CorpusCache::partial(const std::filesystem::path& file) {
+  return files::resolved(file).string() + ".partial";
+}
 
 std::uint64_t CorpusCache::offset(std::int64_t row) const {
   const auto after = std::upper_bound(first_rows_.begin(), first_rows_.end(), row);
@@ -139,7 +138,7 @@ std::uint64_t CorpusCache::offset(std::int64_t row) const {
 }
 
 CorpusCacheWriter::CorpusCacheWriter(const std::filesystem::path& file, std::string_view key, std::int64_t dimension)
-    : target_(file), partial_(CorpusCache::partial(file)), dimension_(dimension) {
+    : target_(files::resolved(file)), partial_(CorpusCache::partial(target_)), dimension_(dimension) {
   open_locked();
   const std::string header = header_of(key, dimension);
   std::size_t keep = 0;
@@ -151,38 +150,23 @@ CorpusCacheWriter::CorpusCacheWriter(const std::filesystem::path& file, std::str
       rows_ = content.rows;
     }
   }
-  if (::ftruncate(descriptor_, static_cast<off_t>(keep)) != 0) fail("cutting");
-  if (::lseek(descriptor_, 0, SEEK_END) < 0) fail("seeking in");
-  if (keep == 0) write(header);
-}
-
-CorpusCacheWriter::~CorpusCacheWriter() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  file_.resize(static_cast<std::int64_t>(keep));
+  if (keep == 0) file_.write_all(header);
 }
 
 /// Opens the partial file, which no other process may be writing.
 void CorpusCacheWriter::open_locked() {
-  for (;;) {
-    descriptor_ = ::open(partial_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) {
-      throw UserError(fmt::format("{}: cannot be written: {}; --cache names another place for the embeddings",
-                                  partial_.string(), std::strerror(errno)));
-    }
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(descriptor_);
-      descriptor_ = -1;
+  do {
+    file_ =
+        File::open(partial_, O_RDWR | O_CREAT, "cannot be written (--cache names another place for the embeddings)");
+    if (!file_.try_lock()) {
       throw UserError(
           fmt::format("{}: another process is making this cache; wait until it is done, or name another file "
                       "with --cache",
                       target_.string()));
     }
     // Between opening and locking, another process may have finished the file and given it its name.
-    struct stat ours {};
-    struct stat named {};
-    if (::fstat(descriptor_, &ours) == 0 && ::stat(partial_.c_str(), &named) == 0 && ours.st_ino == named.st_ino)
-      return;
-    ::close(descriptor_);
-  }
+  } while (file_.status().st_ino != files::identity(partial_).value_or(files::Identity{}).number);
 }
 
 void CorpusCacheWriter::append(std::span<const std::uint64_t> offsets, std::span<const float> embeddings) {
@@ -195,7 +179,7 @@ void CorpusCacheWriter::append(std::span<const std::uint64_t> offsets, std::span
   chunk.append(reinterpret_cast<const char*>(embeddings.data()), embeddings.size_bytes());
   chunk.resize(layout.bytes - kWord);
   append_checksum(chunk);
-  write(chunk);
+  file_.write_all(chunk);
   rows_ += static_cast<std::int64_t>(offsets.size());
 }
 
@@ -204,22 +188,11 @@ void CorpusCacheWriter::finish() {
   append_word(end, 0);
   append_word(end, static_cast<std::uint64_t>(rows_));
   append_checksum(end);
-  write(end);
-  if (::fsync(descriptor_) != 0) fail("flushing");
-  if (::rename(partial_.c_str(), target_.c_str()) != 0) fail("renaming");
-}
-
-void CorpusCacheWriter::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("writing");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-void CorpusCacheWriter::fail(const char* what) const {
-  throw MachineError(fmt::format("{}: {} failed: {}", partial_.string(), what, std::strerror(errno)));
+  file_.write_all(end);
+  file_.take_permissions(target_);
+  file_.sync();
+  files::rename(partial_, target_);
+  files::sync_folder(files::folder_of(target_));
 }
 
 }  // namespace sgpt

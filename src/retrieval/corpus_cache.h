@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/mapped_file.h"
 
 namespace sgpt {
@@ -55,7 +56,6 @@ class CorpusCache {
 class CorpusCacheWriter {
  public:
   CorpusCacheWriter(const std::filesystem::path& file, std::string_view key, std::int64_t dimension);
-  ~CorpusCacheWriter();
   CorpusCacheWriter(const CorpusCacheWriter&) = delete;
   CorpusCacheWriter& operator=(const CorpusCacheWriter&) = delete;
 
@@ -67,14 +67,12 @@ class CorpusCacheWriter {
 
  private:
   void open_locked();
-  void write(std::string_view bytes);
-  [[noreturn]] void fail(const char* what) const;
 
   std::filesystem::path target_;
   std::filesystem::path partial_;
   std::int64_t dimension_;
   std::int64_t rows_ = 0;
-  int descriptor_ = -1;
+  File file_;
 };
 
 }  // namespace sgpt

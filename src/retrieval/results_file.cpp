@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/mapped_file.h"
+#include "base/output_target.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -51,7 +53,7 @@ void merge(Json& root, std::span<const DataSetResult> results, const std::string
 }
 
 Json read(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file)) return Json::object();
+  if (!is_results_file(file) || !files::exists(file)) return Json::object();
   const MappedFile content(file);
   if (content.text().empty()) return Json::object();
   Json root;
@@ -69,6 +71,8 @@ Json read(const std::filesystem::path& file) {
 }
 
 }  // namespace
+
+bool is_results_file(const std::filesystem::path& file) { return !files::is_stream(file); }
 
 std::string metrics_json(const MetricTable& values, std::span<const int> cutoffs) {
   Json json = Json::object();
@@ -93,10 +97,7 @@ void merge_into_results_file(const std::filesystem::path& file, std::span<const 
 void check_results_file(const std::filesystem::path& file) {
   Json root = read(file);
   for (const Metric metric : all_metrics()) object_in(root, std::string(group_of(metric)), file.string());
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (!std::filesystem::is_directory(folder)) {
-    throw UserError(fmt::format("{}: the folder {} does not exist", file.string(), folder.string()));
-  }
+  require_writable(file);
 }
 
 std::string metrics_table(const MetricTable& values, std::span<const int> cutoffs) {

@@ -27,8 +27,11 @@ std::string metrics_json(const MetricTable& values, std::span<const int> cutoffs
 /// The results as JSON text.
 std::string results_json(std::span<const DataSetResult> results);
 
-/// Adds results to a file, which need not exist; what it says of other models and data sets stays. Throws UserError
-/// when the file is there and is no such JSON.
+/// Whether results can be added to it again and again: not where they go into a stream ("-" is stdout).
+bool is_results_file(const std::filesystem::path& file);
+
+/// Adds results to a file, which need not exist; what it says of other models and data sets stays. A stream gets these
+/// alone. Throws UserError when the file is there and is no such JSON.
 void merge_into_results_file(const std::filesystem::path& file, std::span<const DataSetResult> results);
 
 /// The error that merging would end with, before the long work: throws UserError when the file cannot be merged into.

@@ -5,6 +5,8 @@
 
 #include "tensor/require.h"
 
+#include "base/parallel.h"
+
 namespace sgpt {
 namespace {
 
@@ -59,8 +61,7 @@ void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
   require(values.type == DType::i8 && values.rows == weight.rows && values.cols == in && scales.type == DType::f32 &&
               scales.rows == weight.rows && scales.cols == blocks,
           "quantize_rows: values[out,in] of i8 and scales[out,blocks] of f32 from W[out,in]", weight, values, scales);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < weight.rows; ++row) {
+  parallel_tasks(weight.rows, [&](std::int64_t row) {
     auto* row_values = static_cast<std::int8_t*>(values.data) + row * in;
     for (std::int64_t b = 0; b < blocks; ++b) {
       float block[kQuantizationBlock];
@@ -69,7 +70,7 @@ void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
       load_block(weight, row, first, count, block);
       scales.f32_row(row)[b] = quantize_block(block, count, row_values + first);
     }
-  }
+  });
 }
 
 void dequantize_rows(ConstMatrix values, ConstMatrix scales, Matrix weight) {
@@ -77,14 +78,13 @@ void dequantize_rows(ConstMatrix values, ConstMatrix scales, Matrix weight) {
   require(values.type == DType::i8 && weight.type == DType::f32 && values.rows == weight.rows && in == weight.cols &&
               scales.type == DType::f32 && scales.rows == values.rows && scales.cols == quantization_blocks(in),
           "dequantize_rows: W[out,in] of f32 from values[out,in] of i8 and scales[out,blocks]", values, scales, weight);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < values.rows; ++row) {
+  parallel_tasks(values.rows, [&](std::int64_t row) {
     const auto* row_values = static_cast<const std::int8_t*>(values.data) + row * in;
     const float* row_scales = scales.f32_row(row);
     float* to = weight.f32_row(row);
     for (std::int64_t i = 0; i < in; ++i)
       to[i] = static_cast<float>(row_values[i]) * row_scales[i / kQuantizationBlock];
-  }
+  });
 }
 
 }  // namespace sgpt

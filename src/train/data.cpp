@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include "base/filesystem.h"
 #include "base/json_lines.h"
 #include "base/log.h"
 #include "retrieval/dataset.h"
@@ -223,8 +224,7 @@ TrainingData read_beir(const std::filesystem::path& path, const TextPreparation&
 
 TrainingData TrainingData::read(const std::filesystem::path& path, const TextPreparation& preparation,
                                 const TrainingDataOptions& options) {
-  return std::filesystem::is_directory(path) ? read_beir(path, preparation, options)
-                                             : read_json_lines(path, preparation, options);
+  return files::is_folder(path) ? read_beir(path, preparation, options) : read_json_lines(path, preparation, options);
 }
 
 std::uint64_t TrainingData::fingerprint() const {

@@ -14,6 +14,7 @@
 
 #include "base/atomic_file.h"
 #include "base/atomic_folder.h"
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "model/safetensors.h"
@@ -247,7 +248,7 @@ void RunCheckpoint::restore(Bloom& model, Trainer& trainer) const {
 }
 
 RunCheckpoints::RunCheckpoints(const fs::path& output, Options options)
-    : folder_(without_slash(output)), options_(std::move(options)) {
+    : folder_(files::without_slash(output)), options_(std::move(options)) {
   folder_ += ".checkpoints";
 }
 

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "base/mapped_file.h"
+#include "base/parallel.h"
 
 namespace sgpt {
 namespace {
@@ -100,13 +101,13 @@ std::uint64_t model_fingerprint(const BloomConfig& config, const Checkpoint& wei
                                     config.layers, config.heads, config.vocabulary, config.layer_norm_eps);
   const auto tensors = weights.tensors();
   std::vector<std::string> lines(tensors.size());
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
+  parallel_tasks(std::ssize(tensors), [&](std::int64_t number) {
+    const auto i = static_cast<std::size_t>(number);
     const CheckpointTensor& tensor = tensors[i];
     lines[i] = fmt::format("{} {} {} {:016x}\n", tensor.name, name_of(tensor.type), tensor.bytes.size(),
                            XXH3_64bits(tensor.bytes.data(), tensor.bytes.size()));
     if (tensor.mapped) drop_pages(tensor.bytes);
-  }
+  });
   std::sort(lines.begin(), lines.end());  // how the weights are cut into files does not matter
   for (const std::string& line : lines) summary += line;
   return XXH3_64bits(summary.data(), summary.size());

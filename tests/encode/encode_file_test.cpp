@@ -134,7 +134,7 @@ TEST_F(EncodeFile, NamesTheLineThatIsBroken) {
 TEST_F(EncodeFile, SaysWhatIsWrongWithItsFiles) {
   const auto input = folder_.write("texts.txt", "x");
   EXPECT_THAT(failure({.input = folder_ / "none.txt", .output = output()}), HasSubstr("none.txt"));
-  EXPECT_THAT(failure({.input = input, .output = folder_ / "no" / "out.npy"}), HasSubstr("no such folder"));
+  EXPECT_THAT(failure({.input = input, .output = folder_ / "no" / "out.npy"}), HasSubstr("there is no folder"));
   EXPECT_THAT(failure({.input = input, .output = model_}), HasSubstr("folder"));
 }
 
@@ -176,7 +176,7 @@ TEST_F(EncodeFile, AFullDiskIsTheMachinesFailureAndTheRunGoesOnLater) {
 }
 
 TEST_F(EncodeFile, TwoProgramsDoNotWriteOneFile) {
-  const NpyRows other(folder_ / "out.npy.partial", 16);
+  const NpyRows other(folder_ / "out.npy", 16, false);
   EXPECT_THAT(failure({.input = folder_.write("texts.txt", "x"), .output = output()}), HasSubstr("another program"));
 }
 

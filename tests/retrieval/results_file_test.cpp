@@ -77,7 +77,7 @@ TEST(ResultsFile, OtherFilesAreRefusedAndLeftAlone) {
   EXPECT_THAT(merging_error(folder.write("a.json", "{\"ndcgs\": ")), HasSubstr("no JSON"));
   EXPECT_THAT(merging_error(folder.write("b.json", "[]")), HasSubstr("array"));
   EXPECT_THAT(merging_error(folder.write("c.json", "{\"ndcgs\": 5}")), HasSubstr("\"ndcgs\" is number"));
-  EXPECT_THAT(merging_error(folder / "absent/d.json"), HasSubstr("does not exist"));
+  EXPECT_THAT(merging_error(folder / "absent/d.json"), HasSubstr("there is no folder"));
   const auto file = folder.write("e.json", "{\"ndcgs\": {\"m\": 5}}");
   EXPECT_THROW(merge_into_results_file(file, std::vector{result_of("m", "d", 1)}), UserError);
   EXPECT_EQ(read(file), json::parse("{\"ndcgs\": {\"m\": 5}}"));

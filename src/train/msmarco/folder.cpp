@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -57,14 +55,12 @@ FileStamp stamp_of(const std::filesystem::path& path) {
           std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
-FileLock::FileLock(const std::filesystem::path& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (descriptor_ < 0) return;
-  while (::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+FileLock::FileLock(const std::filesystem::path& path) {
+  try {
+    file_ = File::open(path, O_RDONLY);
+    file_.lock();
+  } catch (const Error&) {  // a file system without locks: two processes make the same files then, each whole
   }
-}
-
-FileLock::~FileLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 }  // namespace sgpt

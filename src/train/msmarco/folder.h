@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "base/file.h"
+
 namespace sgpt {
 
 /// The files by their published names. What is cached beside them is in `*.sgpt-…`.
@@ -35,12 +37,9 @@ FileStamp stamp_of(const std::filesystem::path& path);
 class FileLock {
  public:
   explicit FileLock(const std::filesystem::path& path);
-  ~FileLock();
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
 
  private:
-  int descriptor_;
+  File file_;
 };
 
 }  // namespace sgpt

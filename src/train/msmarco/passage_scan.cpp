@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/parallel.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -126,8 +127,10 @@ PassageTable scan_passages(const MappedFile& collection) {
   const std::vector<std::size_t> bounds =
       cuts(collection.text(), static_cast<std::size_t>(std::max(1, omp_get_max_threads())));
   std::vector<Part> parts(bounds.size() - 1);
-#pragma omp parallel for schedule(static, 1)
-  for (std::size_t i = 0; i < parts.size(); ++i) parts[i] = scan(collection, bounds[i], bounds[i + 1]);
+  parallel_tasks(std::ssize(parts), [&](std::int64_t number) {
+    const auto i = static_cast<std::size_t>(number);
+    parts[i] = scan(collection, bounds[i], bounds[i + 1]);
+  });
 
   std::size_t count = 0;
   for (const Part& part : parts) {

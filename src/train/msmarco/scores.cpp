@@ -1,11 +1,8 @@
 #include "train/msmarco/scores.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -22,18 +19,12 @@ constexpr std::size_t kPickleMemory = std::size_t{1} << 29;  // of a million que
 constexpr std::size_t kWriteAtOnce = std::size_t{1} << 22;   // bytes
 constexpr std::size_t kBytesPerScore = sizeof(std::uint32_t) + sizeof(double);
 
-/// A file in this folder that vanishes with its descriptor.
-int nameless_file(const std::filesystem::path& folder) {
-  std::string pattern = (folder / ".sgpt-scores-XXXXXX").string();
-  const int descriptor = ::mkostemp(pattern.data(), O_CLOEXEC);
-  if (descriptor < 0) {
-    throw UserError(
-        fmt::format("{}: no file can be written there: {}; sgpt keeps what it found out about the data in "
-                    "that folder, so make it writable",
-                    folder.string(), std::strerror(errno)));
-  }
-  ::unlink(pattern.c_str());
-  return descriptor;
+/// Gone when it is closed.
+File temporary_file(const std::filesystem::path& folder) try {
+  return File::nameless(folder);
+} catch (const UserError& error) {
+  throw UserError(
+      fmt::format("{}; sgpt keeps what it found out about the data in that folder, so make it writable", error.what()));
 }
 
 }  // namespace
@@ -58,15 +49,7 @@ class CrossEncoderScores::Reader : public PickleReader {
   }
 
   void flush() {
-    for (std::size_t done = 0; done < waiting_.size();) {
-      const ssize_t count = ::write(scores_.descriptor_, waiting_.data() + done, waiting_.size() - done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) {
-        throw MachineError(fmt::format("{}: the scores' temporary file cannot be written: {}", scores_.folder_.string(),
-                                       std::strerror(errno)));
-      }
-      done += static_cast<std::size_t>(count);
-    }
+    scores_.file_.write_all(waiting_);
     waiting_.clear();
   }
 
@@ -106,31 +89,23 @@ class CrossEncoderScores::Reader : public PickleReader {
   std::uint64_t offset_ = 0;
 };
 
-CrossEncoderScores::CrossEncoderScores(const std::filesystem::path& pickle, const std::filesystem::path& folder)
-    : folder_(folder) {
+CrossEncoderScores::CrossEncoderScores(const std::filesystem::path& pickle, const std::filesystem::path& folder) {
   ByteSource source(pickle);
   Reader reader(*this, pickle.string());
   const auto next_bytes = [&source](std::span<std::byte> target) { return source.read(target); };
   PickleMachine machine(next_bytes, reader, pickle.string(), kPickleMemory);
-  descriptor_ = nameless_file(folder);
-  try {
-    const PickleValue all = machine.run();
-    if (!node_of(all, PickleKind::dict)) {
-      throw UserError(fmt::format("{}: expected a dict of query number → {{passage number: score}}, found {}",
-                                  pickle.string(), shown(all)));
-    }
-    reader.flush();
-    std::vector<std::byte> rest(4096);
-    while (source.read(rest) > 0) {  // to the gzip file's check sum
-    }
-    std::sort(queries_.begin(), queries_.end(), [](const Query& a, const Query& b) { return a.qid < b.qid; });
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
+  file_ = temporary_file(folder);
+  const PickleValue all = machine.run();
+  if (!node_of(all, PickleKind::dict)) {
+    throw UserError(fmt::format("{}: expected a dict of query number → {{passage number: score}}, found {}",
+                                pickle.string(), shown(all)));
   }
+  reader.flush();
+  std::vector<std::byte> rest(4096);
+  while (source.read(rest) > 0) {  // to the gzip file's check sum
+  }
+  std::sort(queries_.begin(), queries_.end(), [](const Query& a, const Query& b) { return a.qid < b.qid; });
 }
-
-CrossEncoderScores::~CrossEncoderScores() { ::close(descriptor_); }
 
 bool CrossEncoderScores::select(std::int64_t qid) {
   count_ = 0;
@@ -138,16 +113,7 @@ bool CrossEncoderScores::select(std::int64_t qid) {
                                       [](const Query& query, std::int64_t wanted) { return query.qid < wanted; });
   if (found == queries_.end() || found->qid != qid) return false;
   bytes_.resize(found->count * kBytesPerScore);
-  for (std::size_t done = 0; done < bytes_.size();) {
-    const ssize_t count =
-        ::pread(descriptor_, bytes_.data() + done, bytes_.size() - done, static_cast<off_t>(found->offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) {
-      throw MachineError(fmt::format("{}: the scores' temporary file cannot be read: {}", folder_.string(),
-                                     count < 0 ? std::strerror(errno) : "it is too short"));
-    }
-    done += static_cast<std::size_t>(count);
-  }
+  file_.read_all_at(bytes_, static_cast<std::int64_t>(found->offset));
   count_ = found->count;
   return true;
 }

@@ -9,6 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/file.h"
+
 namespace sgpt {
 
 class CrossEncoderScores {
@@ -16,7 +18,6 @@ class CrossEncoderScores {
   /// Reads the pickle (packed with gzip or not); the nameless file, 12 bytes a score, lies in `folder`. Throws
   /// UserError naming file and place when it is truncated, broken, or no dict of dicts of numbers.
   CrossEncoderScores(const std::filesystem::path& pickle, const std::filesystem::path& folder);
-  ~CrossEncoderScores();
   CrossEncoderScores(const CrossEncoderScores&) = delete;
   CrossEncoderScores& operator=(const CrossEncoderScores&) = delete;
 
@@ -35,8 +36,7 @@ class CrossEncoderScores {
   class Reader;
 
   std::vector<Query> queries_;  // by qid
-  int descriptor_ = -1;
-  std::filesystem::path folder_;
+  File file_;
   std::vector<std::byte> bytes_;  // of the query selected
   std::size_t count_ = 0;
 };

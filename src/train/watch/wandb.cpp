@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
-#include "base/atomic_folder.h"
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "sgpt/error.h"
@@ -116,7 +116,7 @@ void Wandb::on_start(const RunInfo& info) {
   if (!helper_) return;
   const auto id = info.first_step > 0 ? kept_id(options_.run_folder) : std::nullopt;
   Json init;
-  init["name"] = without_slash(info.options.output).filename().string();
+  init["name"] = files::without_slash(info.options.output).filename().string();
   init["id"] = id ? Json(*id) : Json();
   init["config"] = config_of(info);
   helper_->send(dump({{"init", std::move(init)}}));
