@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <regex>
+#include <set>
 
 #include "train/watch/svg_chart.h"
 
@@ -85,17 +86,24 @@ TEST(Report, LeavesOutWhatIsNoNumber) {
 }
 
 TEST(CurveChart, ALineStandsWhereItsValuesAre) {
-  const std::string chart = curve_chart({.title = "t", .steps = {0, 1}, .values = {0, 1}, .smooth = false});
+  const std::string chart = curve_chart({.title = "t", .steps = {0, 2}, .values = {0, 1}, .smooth = false});
   // From the lower left corner to the right edge, a little below the top.
-  EXPECT_THAT(chart, HasSubstr("class=\"line\" d=\"M58.0 204.0L546.0 24.8\""));
+  EXPECT_THAT(chart, HasSubstr("class=\"line\" d=\"M62.0 204.0L546.0 24.8\""));
 }
 
-TEST(ShortNumber, HasFewDigits) {
-  EXPECT_EQ(short_number(0), "0");
-  EXPECT_EQ(short_number(0.0004), "0.0004");
-  EXPECT_EQ(short_number(1.2345e-9), "1.23e-09");
-  EXPECT_EQ(short_number(156000), "156k");
-  EXPECT_EQ(short_number(-2.5e6), "-2.5M");
+TEST(CurveChart, BothAxesHaveThreeTicksWhateverIsDrawn) {
+  for (const double value : {0.0, 1e-9, 2.302585, 1e9, 1e308}) {
+    for (const std::size_t steps : {1, 2, 3}) {
+      const std::string chart =
+          curve_chart({.title = "t", .steps = {7, 8, 9}, .values = std::vector<double>(steps, value)});
+      for (const std::string axis : {"x", "y"}) {
+        const std::regex tick("class=\"" + axis + "\">([^<]+)<");
+        std::set<std::string> labels;
+        for (std::sregex_iterator it(chart.begin(), chart.end(), tick), end; it != end; ++it) labels.insert((*it)[1]);
+        if (value < 1e300) EXPECT_GE(labels.size(), 3u) << chart;
+      }
+    }
+  }
 }
 
 TEST(Html, EscapesAndReplacesBrokenBytes) {

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "train/watch/axis.h"
 #include "train/watch/svg_chart.h"
 
 namespace sgpt {
@@ -37,7 +38,7 @@ svg text{fill:var(--soft);font-size:12px;font-variant-numeric:tabular-nums}
 .y,.last{text-anchor:end}.x{text-anchor:middle}.step{font-size:10px}
 .small svg text{font-size:11px}
 .grid{stroke:var(--line);fill:none}.axis{stroke:var(--soft);fill:none}
-.line{stroke:var(--accent);stroke-width:2.2;fill:none;stroke-linejoin:round}
+.line{stroke:var(--accent);stroke-width:2.2;fill:none;stroke-linejoin:round;stroke-linecap:round}
 .raw{stroke:var(--faint);stroke-width:1;fill:none}
 .ridge{fill:var(--card);stroke:var(--accent);stroke-width:1.1;stroke-linejoin:round}
 .none{color:var(--soft);margin:8px 4px}

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
 #include "base/unicode.h"
+#include "train/watch/axis.h"
 
 namespace sgpt {
 namespace {
@@ -16,16 +16,11 @@ struct Point {
   double y;
 };
 
-struct Range {
-  double low = 0;
-  double high = 1;
-};
-
 /// A plot's box in the drawing; y grows downwards there.
 struct Box {
-  double left = 58;
+  double left = 62;
   double top = 14;
-  double width = 488;
+  double width = 484;
   double height = 190;
   double right() const { return left + width; }
   double bottom() const { return top + height; }
@@ -33,35 +28,6 @@ struct Box {
 
 constexpr std::size_t kMostPoints = 480;  // in a line: more than a screen shows only make the page heavy
 constexpr std::size_t kRidges = 14;
-
-double part_of(double value, const Range& range) { return (value - range.low) / (range.high - range.low); }
-
-/// 1, 2 or 5 times a power of ten, so that about `count` ticks fit.
-double tick_distance(const Range& range, double count) {
-  const double rough = (range.high - range.low) / count;
-  const double power = std::pow(10, std::floor(std::log10(rough)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= rough) return factor * power;
-  }
-  return 10 * power;
-}
-
-/// From the lowest to the highest of them, never empty.
-Range range_of(std::span<const double> values) {
-  Range range{0, 0};
-  bool first = true;
-  for (const double value : values) {
-    if (!std::isfinite(value)) continue;
-    range.low = first ? value : std::min(range.low, value);
-    range.high = first ? value : std::max(range.high, value);
-    first = false;
-  }
-  if (range.high - range.low <= 1e-12 * std::abs(range.high)) {
-    const double margin = range.high == 0 ? 1 : std::abs(range.high) * 0.1;
-    range = {range.low - margin, range.high + margin};
-  }
-  return range;
-}
 
 /// Room above and below; from 0 where the values come near it.
 Range with_margin(Range range) {
@@ -108,12 +74,11 @@ std::vector<Point> smoothed(const std::vector<Point>& points) {
 
 std::string y_axis(const Box& box, const Range& range) {
   std::string text;
-  const double distance = tick_distance(range, 4);
-  for (double tick = std::ceil(range.low / distance) * distance; tick <= range.high; tick += distance) {
-    const double y = box.bottom() - part_of(tick, range) * box.height;
-    text += fmt::format(
-        R"(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/><text x="{:.1f}" y="{:.1f}" class="y">{}</text>)", box.left, y,
-        box.right(), box.left - 8, y + 4, short_number(std::abs(tick) < distance / 2 ? 0 : tick));
+  for (const Tick& tick : ticks(range)) {
+    const double y = box.bottom() - range.part_of(tick.value) * box.height;
+    text +=
+        fmt::format(R"(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/><text x="{:.1f}" y="{:.1f}" class="y">{}</text>)",
+                    box.left, y, box.right(), box.left - 8, y + 4, tick.label);
   }
   return text;
 }
@@ -121,10 +86,10 @@ std::string y_axis(const Box& box, const Range& range) {
 std::string x_axis(const Box& box, const Range& range) {
   std::string text =
       fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>)", box.left, box.bottom(), box.right());
-  const double distance = std::max(1.0, tick_distance(range, 6));
-  for (double tick = std::ceil(range.low / distance) * distance; tick <= range.high; tick += distance) {
-    const double x = box.left + part_of(tick, range) * box.width;
-    text += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" class="x">{}</text>)", x, box.bottom() + 18, short_number(tick));
+  for (const Tick& tick : ticks(range)) {
+    const double x = box.left + range.part_of(tick.value) * box.width;
+    text += fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}v4"/><text x="{:.1f}" y="{:.1f}" class="x">{}</text>)",
+                        x, box.bottom(), x, box.bottom() + 18, tick.label);
   }
   return text;
 }
@@ -147,7 +112,7 @@ std::string ridge(const RunRecord::Bins& row, const Box& box, const Range& range
   const double most = *std::max_element(row.counts.begin(), row.counts.end());
   std::vector<Point> points;
   const double width = (row.max - row.min) / static_cast<double>(row.counts.size());
-  const auto x = [&](double value) { return box.left + part_of(value, range) * box.width; };
+  const auto x = [&](double value) { return box.left + range.part_of(value) * box.width; };
   points.push_back({x(row.min), base});
   for (std::size_t i = 0; i < row.counts.size(); ++i) {
     const double share = most > 0 ? row.counts[i] / most : 0;
@@ -158,15 +123,6 @@ std::string ridge(const RunRecord::Bins& row, const Box& box, const Range& range
 }
 
 }  // namespace
-
-std::string short_number(double value) {
-  const double size = std::abs(value);
-  if (size >= 1e15 || (size > 0 && size < 1e-4)) return fmt::format("{:.3g}", value);
-  for (const auto& [limit, letter] : {std::pair{1e9, "G"}, std::pair{1e6, "M"}, std::pair{1e4, "k"}}) {
-    if (size >= limit) return fmt::format("{:.4g}{}", value / (limit == 1e4 ? 1e3 : limit), letter);
-  }
-  return fmt::format("{:.4g}", value);
-}
 
 std::string html(std::string_view text) {
   std::string escaped;
@@ -190,17 +146,18 @@ std::string html(std::string_view text) {
 
 std::string curve_chart(const Curve& curve) {
   constexpr Box kBox;
-  if (std::none_of(curve.values.begin(), curve.values.end(), [](double y) { return std::isfinite(y); })) {
+  if (std::none_of(curve.values.begin(), curve.values.end(), drawable)) {
     return empty_chart(curve.title);
   }
-  const Range steps = range_of(curve.steps);
+  const Range steps = range_of_steps(curve.steps);
   const Range values = with_margin(range_of(curve.values));
   std::vector<Point> points;
   for (std::size_t i = 0; i < curve.values.size(); ++i) {
-    if (!std::isfinite(curve.values[i])) continue;
-    points.push_back({kBox.left + part_of(curve.steps[i], steps) * kBox.width,
-                      kBox.bottom() - part_of(curve.values[i], values) * kBox.height});
+    if (!drawable(curve.values[i])) continue;
+    points.push_back({kBox.left + steps.part_of(curve.steps[i]) * kBox.width,
+                      kBox.bottom() - values.part_of(curve.values[i]) * kBox.height});
   }
+  if (points.size() == 1) points.push_back(points.front());  // a line without length, which is drawn as a dot
   const bool smooth = curve.smooth && points.size() > 20;
   std::string lines = fmt::format(R"(<path class="{}" d="{}"/>)", smooth ? "raw" : "line", path(thinned(points)));
   if (smooth) lines += fmt::format(R"(<path class="line" d="{}"/>)", path(thinned(smoothed(points))));
@@ -216,7 +173,7 @@ std::string ridge_chart(std::string_view title, std::span<const RunRecord::Bins>
   constexpr double kDistance = 11;
   constexpr double kHeight = 34;
   const Box box{
-      .left = 12, .top = 8, .width = 300, .height = kHeight + kDistance * static_cast<double>(few.size() - 1)};
+      .left = 26, .top = 8, .width = 286, .height = kHeight + kDistance * static_cast<double>(few.size() - 1)};
   std::vector<double> limits;
   for (const RunRecord::Bins* row : few) limits.insert(limits.end(), {row->min, row->max});
   const Range range = range_of(limits);
@@ -229,11 +186,7 @@ std::string ridge_chart(std::string_view title, std::span<const RunRecord::Bins>
           fmt::format(R"(<text x="{:.1f}" y="{:.1f}" class="step">{}</text>)", box.right() + 6, base + 1, few[i]->step);
     }
   }
-  for (const double value : {range.low, range.high}) {
-    drawing +=
-        fmt::format(R"(<text x="{:.1f}" y="{:.1f}" class="{}">{}</text>)", value == range.low ? box.left : box.right(),
-                    box.bottom() + 16, value == range.low ? "first" : "last", short_number(value));
-  }
+  drawing += x_axis(box, range);
   return fmt::format(
       R"(<figure class="small"><figcaption>{}</figcaption><svg viewBox="0 0 360 {:.0f}" role="img" aria-label="distributions of {}">{}</svg></figure>)"
       "\n",

@@ -14,7 +14,7 @@ namespace sgpt {
 struct Curve {
   std::string_view title;
   std::vector<double> steps;   // ascending
-  std::vector<double> values;  // as many; those that are not finite are left out
+  std::vector<double> values;  // as many; those that cannot be drawn are left out
   bool smooth = true;          ///< draws a moving average over the values
 };
 
@@ -23,9 +23,6 @@ std::string curve_chart(const Curve& curve);
 
 /// A distribution a line, the latest in front; `rows` ascending by step.
 std::string ridge_chart(std::string_view title, std::span<const RunRecord::Bins> rows);
-
-/// A number as an axis has it: 0.0004, 12, 3.5k, 1.2e-9.
-std::string short_number(double value);
 
 /// The text for HTML: & < > " are escaped, and bytes that are no UTF-8 replaced.
 std::string html(std::string_view text);
