@@ -52,13 +52,14 @@ struct TrainOptions {
                                             ///< MS MARCO: 1
   std::int64_t train_dataset_max_size = 0;  ///< only the first so many examples; 0: all
   bool shuffle = true;
+  bool no_duplicates = false;  ///< no text stands twice in a step's batch, where it would be a wrong negative
 
   std::int64_t batch_size = 64;
   std::int64_t epochs = 10;
   std::int64_t steps_per_epoch = 0;  ///< 0: all batches of the data
   double learning_rate = 2e-5;
   std::string scheduler = "WarmupLinear";
-  std::int64_t warmup_steps = 1000;
+  std::optional<std::int64_t> warmup_steps;  ///< unset: 1000, or a tenth of the steps where that is less
   double weight_decay = 0.01;
   double max_gradient_norm = 1;
   double scale = 20;
@@ -79,6 +80,7 @@ struct TrainOptions {
   std::int64_t checkpoint_save_total_limit = 0;  ///< older ones are deleted when there are more; 0: all are kept
   bool resume = false;  ///< from the newest whole checkpoint, or from the beginning where there is none
 
+  // What watches the run may refuse it before its first step; what fails later is left out with a warning.
   std::filesystem::path log_file;    ///< JSON lines, one a step; empty: none
   std::filesystem::path run_folder;  ///< for TensorBoard files and what `sgpt report` reads; empty: none
   WatchLog watch_log = WatchLog::none;
@@ -92,13 +94,15 @@ struct TrainOptions {
   std::string backend = "cpu";
   int threads = 0;  ///< 0: all cores
 
-  std::function<void(const TrainStep&)> on_step;  ///< called after each step, in the thread that trains
+  /// Called after each step, in the thread that trains, before a checkpoint of it is saved.
+  std::function<void(const TrainStep&)> on_step;
   /// Asked before the first step and after each: true ends the run, which then saves a checkpoint.
   std::function<bool()> stop;
 };
 
 struct TrainResult {
-  bool finished = true;  ///< false: stopped as asked; nothing is under `output` yet
+  bool finished = true;       ///< false: stopped as asked; nothing is under `output` yet
+  bool was_finished = false;  ///< with `resume`: an earlier call had written `output`; nothing was done, nor is told
   std::int64_t steps = 0;
   std::int64_t resumed_at = 0;  ///< steps of these that earlier calls made; the fields that follow leave them out
   std::int64_t tokens = 0;
@@ -109,9 +113,10 @@ struct TrainResult {
 };
 
 /// Trains and writes a sentence-transformers folder. The same options give the same file, byte for byte, on the same
-/// machine. Throws UserError for wrong options and data, before training where it can be seen before, and when the loss
-/// stops being a number; MachineError when the machine fails. Nothing is left under `output` then. A run that ended
-/// early, in whatever way, goes on from its last checkpoint with `resume`, and ends with the same file.
+/// machine. Throws UserError for wrong options and data, before training where it can be seen before, when another run
+/// is writing `output`, and when the loss or what is trained stops being a number; MachineError when the machine fails.
+/// Nothing is left under `output` then. A run that ended early, in whatever way, goes on from its last checkpoint with
+/// `resume`, and ends with the same file.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace sgpt

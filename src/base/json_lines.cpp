@@ -117,6 +117,19 @@ struct JsonLineReader::Impl {
     if (value.is_int64() || value.is_uint64()) return simdjson::minify(value);
     wrong_kind(key, expected, value);
   }
+  TitledText titled_text_of(std::string_view key, dom::element value) const {
+    constexpr std::string_view kExpected = "a text, or a list of texts: strings, or objects {\"title\", \"text\"}";
+    dom::object fields;
+    if (value.get_object().get(fields) != simdjson::SUCCESS) return {{}, text_of(key, value, kExpected)};
+    const auto field = [&](std::string_view name) -> std::optional<std::string> {
+      dom::element part;
+      if (fields.at_key(name).get(part) != simdjson::SUCCESS || part.is_null()) return std::nullopt;
+      return text_of(key, part, kExpected);
+    };
+    auto text = field("text");
+    if (!text) wrong_kind(key, kExpected, value);
+    return {field("title").value_or(""), *std::move(text)};
+  }
 };
 
 JsonLineReader::JsonLineReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>(path)) {}
@@ -154,15 +167,13 @@ std::string JsonLineReader::required_string(std::string_view key) const {
   return *std::move(value);
 }
 
-std::vector<std::string> JsonLineReader::strings(std::string_view key) const {
+std::vector<JsonLineReader::TitledText> JsonLineReader::texts(std::string_view key) const {
   const auto value = impl_->find(key);
   if (!value) return {};
-  if (!value->is_array()) return {impl_->text_of(key, *value, "a string or a list of strings")};
-  std::vector<std::string> result;
+  if (!value->is_array()) return {impl_->titled_text_of(key, *value)};
+  std::vector<TitledText> result;
   const dom::array items = value->get_array().value_unsafe();
-  for (const dom::element item : items) {
-    result.push_back(impl_->text_of(key, item, "a string or a list of strings"));
-  }
+  for (const dom::element item : items) result.push_back(impl_->titled_text_of(key, item));
   return result;
 }
 
@@ -185,6 +196,14 @@ std::vector<JsonLineReader::NamedIntegers> JsonLineReader::integer_lists(std::st
 }
 
 bool JsonLineReader::has(std::string_view key) const { return impl_->find(key).has_value(); }
+
+std::vector<std::string> JsonLineReader::keys() const {
+  std::vector<std::string> result;
+  for (const dom::key_value_pair field : impl_->object) {
+    if (!field.value.is_null()) result.emplace_back(field.key);
+  }
+  return result;
+}
 
 std::string json_quoted(std::string_view text) {
   std::string result = "\"";

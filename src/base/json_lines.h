@@ -48,8 +48,14 @@ class JsonLineReader {
   std::optional<std::string> string(std::string_view key) const;
   /// As string(), but throws when there is nothing.
   std::string required_string(std::string_view key) const;
-  /// A string, or a list of strings; missing and null give an empty list.
-  std::vector<std::string> strings(std::string_view key) const;
+  struct TitledText {
+    std::string title;  ///< empty for a plain string
+    std::string text;
+    friend bool operator==(const TitledText&, const TitledText&) = default;
+  };
+  /// A text or a list of texts: strings, or objects {"title", "text"}, of which the title may be missing; missing and
+  /// null give an empty list.
+  std::vector<TitledText> texts(std::string_view key) const;
   /// A list of integers. Throws when missing.
   std::vector<std::int64_t> integers(std::string_view key) const;
   struct NamedIntegers {
@@ -59,6 +65,8 @@ class JsonLineReader {
   /// An object of lists of integers, in the order of the file; missing and null give none.
   std::vector<NamedIntegers> integer_lists(std::string_view key) const;
   bool has(std::string_view key) const;
+  /// All that are there and not null, in the order of the line.
+  std::vector<std::string> keys() const;
 
  private:
   struct Impl;

@@ -37,6 +37,12 @@ std::string bar_text(double part) {
   return bar;
 }
 
+/// A terminal that is gone is no reason to end the work: failures are not looked at.
+void show(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
 }  // namespace
 
 Progress::Progress(std::string title, std::string unit, std::int64_t total)
@@ -83,10 +89,9 @@ void Progress::draw(bool last) {
   }
   if (!note_.empty()) line += ", " + note_;
   if (terminal_) {
-    fmt::print(stderr, "\r\x1b[K{}{}", line, last ? "\n" : "");
-    std::fflush(stderr);
+    show(fmt::format("\r\x1b[K{}{}", line, last ? "\n" : ""));
   } else {
-    fmt::print(stderr, "{}\n", line);
+    show(fmt::format("{}\n", line));
   }
 }
 

@@ -61,18 +61,6 @@ std::vector<TextExample> first_examples(const DataSetFolder& data, const TrainBe
   return examples;
 }
 
-/// Tokens of each chunk of GradCache.
-std::vector<std::int64_t> chunk_rows(const TrainingBatch& batch, std::int64_t chunk_size) {
-  std::vector<std::int64_t> rows;
-  for (std::int64_t first = 0; first < batch.size(); first += chunk_size) {
-    const auto begin = static_cast<std::size_t>(first);
-    const auto end = static_cast<std::size_t>(std::min(first + chunk_size, batch.size()));
-    rows.push_back(0);
-    for (const TokenBatch& column : batch.columns) rows.back() += column.offsets[end] - column.offsets[begin];
-  }
-  return rows;
-}
-
 /// The backend of a job, and where to ask for its profile: null unless one is wanted.
 struct MeasuredBackend {
   MeasuredBackend(const std::string& name, bool profiled) : backend(make_backend(name)) {
@@ -171,7 +159,7 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
 
   // Forward for every chunk, what of it was computed again, and backward for every chunk: inputs, and weights if
   // trained.
-  const std::vector<std::int64_t> rows = chunk_rows(batch, job.chunk_size);
+  const std::vector<std::int64_t> rows = batch.chunk_tokens(job.chunk_size);
   const double forward_passes = 1 + step.pass.computed_again;
   result.product_seconds = forward_passes * seconds_of_products(folder.config, rows, ProductPass::forward) +
                            seconds_of_products(folder.config, rows, ProductPass::backward_input);

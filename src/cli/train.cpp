@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "backend/backend.h"
+#include "base/broken_pipe.h"
 #include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/log.h"
@@ -106,7 +107,7 @@ void add_files(CLI::App& command, TrainOptions& options) {
       ->group(group);
   command
       .add_option(names("--log_file"), options.log_file,
-                  "Write a JSON line for each step: step, loss, gradient_norm, lr, …")
+                  "Write a JSON line for each step: step, loss, gradient_norm, lr, …; - is stdout")
       ->type_name("FILE")
       ->group(group);
 }
@@ -152,7 +153,13 @@ void add_steps(CLI::App& command, TrainOptions& options) {
         "Queries in a step: the others' documents are a query's negatives");
   count("--epochs", options.epochs, 1, "How often the data is gone through");
   count("--steps_per_epoch", options.steps_per_epoch, 0, "Steps that count as an epoch. 0: all batches of the data");
-  count("--warmup_steps", options.warmup_steps, 0, "Steps in which the learning rate rises from 0");
+  command
+      .add_option(names("--warmup_steps"), options.warmup_steps,
+                  "Steps in which the learning rate rises from 0. By default 1000, or a tenth of all steps where that "
+                  "is less")
+      ->check(CLI::Range(std::int64_t{0}, kMost))
+      ->type_name("N")
+      ->group(group);
   number("--lr", options.learning_rate, "Highest learning rate (AdamW)");
   command.add_option(names("--scheduler"), options.scheduler, "How the learning rate goes on after the warm-up")
       ->check(CLI::IsMember(strings(schedule_names()), CLI::ignore_case))
@@ -173,6 +180,11 @@ void add_steps(CLI::App& command, TrainOptions& options) {
   command
       .add_flag_callback(
           names("--no_shuffle"), [&options] { options.shuffle = false; }, "Keep the examples in the order of the data")
+      ->group(group);
+  command
+      .add_flag(names("--no_duplicates"), options.no_duplicates,
+                "No text twice in a batch, where it would be a wrong negative: an example that shares a text with one "
+                "of its batch waits for the next")
       ->group(group);
 }
 
@@ -318,6 +330,7 @@ void check_paths(const TrainOptions& options) {
 void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev) {
   if (options.output.empty()) options.output = default_output(options.model);
   finish_watch_options(options);
+  const BrokenPipeAsError as_error;  // "2>&1 | head" must not end a training
   if (options.threads == 0) options.threads = default_threads(ranks);
   say_ranks(ranks, options.threads);
   std::optional<Progress> progress;
@@ -349,6 +362,7 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
   }
   const TrainResult result = train(options, ranks, watch);
   progress.reset();
+  if (result.was_finished) return;
   if (!result.finished) throw ended(received(signals, ranks), ranks, stopped(result, options));
   signals.reset();
   if (!ranks.first()) return;

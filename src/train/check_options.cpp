@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "model/model_folder_writer.h"
 #include "sgpt/error.h"
 #include "train/schedule.h"
 
@@ -34,7 +33,7 @@ void check_options(const TrainOptions& options) {
   check_count("--train_batch_size", options.batch_size, 1);
   check_count("--epochs", options.epochs, 1);
   check_count("--steps_per_epoch", options.steps_per_epoch, 0);
-  check_count("--warmup_steps", options.warmup_steps, 0);
+  check_count("--warmup_steps", options.warmup_steps.value_or(0), 0);
   check_count("--chunksize", options.chunk_size, 0);
   check_count("--max_seq_length", options.max_seq_length, 1);
   check_count("--negatives_per_query", options.negatives_per_query, 0);
@@ -56,7 +55,6 @@ void check_options(const TrainOptions& options) {
   if (options.compute == ComputeType::int8) {
     throw UserError("--dtype is int8, but training computes in f32 or bf16");
   }
-  require_new_folder(options.output);
   if (!schedule_from(options.scheduler)) {
     throw UserError(
         fmt::format("no scheduler is called '{}'; there are {}", options.scheduler, fmt::join(schedule_names(), ", ")));

@@ -28,6 +28,13 @@ PoolingMode pooling_of(const RunCheckpoint& checkpoint) {
                               checkpoint.folder().string(), name));
 }
 
+ComputeType compute_type_of(const RunCheckpoint& checkpoint) {
+  const std::string& name = fact(checkpoint, "--dtype");
+  if (const auto type = compute_type_from(name)) return *type;
+  throw UserError(fmt::format("{}: state.json names the type {}, which this program does not have",
+                              checkpoint.folder().string(), name));
+}
+
 template <class Number>
 Number number_of(const RunCheckpoint& checkpoint, std::string_view name) {
   const std::string& digits = fact(checkpoint, name);
@@ -70,6 +77,12 @@ TrainOptions options_for_card(const RunCheckpoint& checkpoint, const fs::path& t
   options.scale = number_of<double>(checkpoint, "--scale");
   options.freeze_non_bias = flag_of(checkpoint, "--freezenonbias");
   options.grad_cache = flag_of(checkpoint, "--gradcache");
+  options.chunk_size = number_of<std::int64_t>(checkpoint, "--chunksize");
+  options.freeze = flag_of(checkpoint, "--freeze");
+  options.train_word_embeddings = flag_of(checkpoint, "--unfreezewte");
+  options.no_duplicates = flag_of(checkpoint, "--no_duplicates");
+  options.seed = number_of<std::uint64_t>(checkpoint, "--seed");
+  options.compute = compute_type_of(checkpoint);
   return options;
 }
 
@@ -135,6 +148,8 @@ void save_checkpoint_model(const RunCheckpoint& checkpoint, const fs::path& base
                      model_card({.options = options,
                                  .settings = settings,
                                  .batches = position.batches,
+                                 .processes = number_of<std::int64_t>(checkpoint, "the number of processes"),
+                                 .program = checkpoint.program(),
                                  .step = position.step,
                                  .total_steps = position.total_steps}));
 }

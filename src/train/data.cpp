@@ -9,11 +9,11 @@
 #include <xxhash.h>
 
 #include "base/filesystem.h"
-#include "base/json_lines.h"
-#include "base/log.h"
+#include "base/unicode.h"
 #include "retrieval/dataset.h"
 #include "retrieval/qrels.h"
 #include "sgpt/error.h"
+#include "train/example_lines.h"
 
 namespace sgpt {
 namespace {
@@ -27,9 +27,10 @@ std::uint64_t hash_of(const std::vector<T>& values, std::uint64_t seed) {
 
 }  // namespace
 
-void TextStore::add(std::span<const std::int32_t> ids) {
+void TextStore::add(std::span<const std::int32_t> ids, std::uint64_t hash) {
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   begins_.push_back(static_cast<std::int64_t>(ids_.size()));
+  hashes_.push_back(hash);
 }
 
 std::span<const std::int32_t> TextStore::operator[](std::int64_t text) const {
@@ -78,7 +79,8 @@ class TrainingDataBuilder {
   }
 
   void flush(TextKind kind, std::vector<std::string>& waiting, TextStore& store) {
-    for (const TokenIds& ids : preparation_.ids(waiting, kind)) store.add(ids);
+    const std::vector<TokenIds> ids = preparation_.ids(waiting, kind);
+    for (std::size_t i = 0; i < ids.size(); ++i) store.add(ids[i], hash_of_text(waiting[i]));
     waiting.clear();
   }
 
@@ -128,27 +130,17 @@ TrainingData read_json_lines(const std::filesystem::path& path, const TextPrepar
                              const TrainingDataOptions& options) {
   TrainingDataBuilder builder(preparation);
   NegativesCheck check(options.negatives_per_query);
-  JsonLineReader line(path);
-  const auto add_documents = [&](std::string_view key, std::vector<std::int64_t>& documents) {
-    for (std::string& text : line.strings(key)) documents.push_back(builder.add_document(std::move(text)));
+  ExampleLines lines(path);
+  const auto documents = [&](std::vector<std::string>& texts) {
+    std::vector<std::int64_t> numbers;
+    for (std::string& text : texts) numbers.push_back(builder.add_document(std::move(text)));
+    return numbers;
   };
-  std::vector<std::int64_t> positives;
-  std::vector<std::int64_t> negatives;
-  while (!full(builder, options) && line.next()) {
-    positives.clear();
-    negatives.clear();
-    builder.add_query(line.required_string("query"));
-    add_documents("positive", positives);
-    add_documents("negative", negatives);
-    add_documents("negatives", negatives);
-    if (positives.empty()) {
-      throw UserError(
-          fmt::format("{}: \"positive\" is missing: a text (or a list of texts) that answers the query is "
-                      "expected",
-                      line.place()));
-    }
-    check.see(static_cast<std::int64_t>(negatives.size()), line.place());
-    builder.add_example(positives, negatives);
+  for (ExampleLine line; !full(builder, options) && lines.next(line);) {
+    check.see(static_cast<std::int64_t>(line.negatives.size()), lines.place());
+    builder.add_query(std::move(line.query));
+    const std::vector<std::int64_t> positives = documents(line.positives);
+    builder.add_example(positives, documents(line.negatives));
   }
   if (builder.examples() == 0) {
     throw UserError(
@@ -156,6 +148,7 @@ TrainingData read_json_lines(const std::filesystem::path& path, const TextPrepar
                     "expected",
                     path.string()));
   }
+  if (options.warnings) lines.remarks().warn();
   return builder.finish(check.per_query());
 }
 
@@ -191,19 +184,21 @@ TrainingData read_beir(const std::filesystem::path& path, const TextPreparation&
   TrainingDataBuilder builder(preparation);
   const auto numbers = add_relevant_documents(folder, qrels, builder);
 
-  std::int64_t without = 0;
+  Remarks remarks;
   std::vector<std::int64_t> positives;
   for (const Query& query : queries) {
     if (full(builder, options)) break;
+    const std::string place = fmt::format("{}: query {}", folder.queries().string(), query.id);
     positives.clear();
     for (const auto& [document, relevance] : qrels.find(query.id)->second) {
       const auto found = numbers.find(document);
       if (relevance > 0 && found != numbers.end()) positives.push_back(found->second);
     }
     if (positives.empty()) {
-      ++without;
+      remarks.add("a query has no relevant document in the corpus, and is left out", place);
       continue;
     }
+    if (strip(query.text).empty()) remarks.add("the query is empty", place);
     builder.add_query(query.text);
     builder.add_example(positives, {});
   }
@@ -213,10 +208,7 @@ TrainingData read_beir(const std::filesystem::path& path, const TextPreparation&
                     "corpus.jsonl",
                     path.string()));
   }
-  if (without > 0) {
-    log::warning(fmt::format("{}: queries without a relevant document in the corpus, left out: {}",
-                             folder.qrels("train").string(), without));
-  }
+  if (options.warnings) remarks.warn();
   return builder.finish(0);
 }
 
@@ -233,22 +225,32 @@ std::uint64_t TrainingData::fingerprint() const {
   return hash_of(parts, 0);
 }
 
+std::int64_t TrainingData::document(const Example& example, std::int64_t visit, std::int64_t column) const {
+  std::int64_t place = visit % example.positives;
+  if (column > 1) {
+    place = example.positives + (visit * negatives_per_query_ + column - 2) % example.negatives;
+  }
+  return links_[static_cast<std::size_t>(example.first_link + place)];
+}
+
 TrainingBatch TrainingData::batch(std::span<const std::int64_t> examples, std::int64_t visit) const {
   TrainingBatch batch;
   batch.columns.resize(static_cast<std::size_t>(2 + negatives_per_query_));
   for (const std::int64_t number : examples) {
     const Example& example = examples_[static_cast<std::size_t>(number)];
-    const auto document = [&](std::int64_t place) {
-      return documents_[links_[static_cast<std::size_t>(example.first_link + place)]];
-    };
     batch.columns[0].add(queries_[number]);
-    batch.columns[1].add(document(visit % example.positives));
-    for (std::int64_t i = 0; i < negatives_per_query_; ++i) {
-      const std::int64_t place = (visit * negatives_per_query_ + i) % example.negatives;
-      batch.columns[static_cast<std::size_t>(2 + i)].add(document(example.positives + place));
+    for (std::int64_t column = 1; column < std::ssize(batch.columns); ++column) {
+      batch.columns[static_cast<std::size_t>(column)].add(documents_[document(example, visit, column)]);
     }
   }
   return batch;
+}
+
+void TrainingData::texts(std::int64_t example, std::int64_t visit, std::vector<std::uint64_t>& hashes) const {
+  hashes.push_back(queries_.hash(example));
+  for (std::int64_t column = 1; column < 2 + negatives_per_query_; ++column) {
+    hashes.push_back(documents_.hash(document(examples_[static_cast<std::size_t>(example)], visit, column)));
+  }
 }
 
 }  // namespace sgpt

@@ -1,6 +1,6 @@
 // Training data as token ids: read and tokenised once, then handed out batch by batch.
-// A JSONL file of {"query", "positive", "negative"} (positive and negative may be lists; "negatives" too; or no
-// negatives in the whole file), or a BEIR folder with qrels/train.tsv.
+// A JSONL file of {"query", "positive", "negative"} (positive and negative may be lists; or no negatives in the whole
+// file), or a BEIR folder with qrels/train.tsv.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,22 @@ namespace sgpt {
 /// The ids of many texts in one array. Not thread-safe while texts are added.
 class TextStore {
  public:
-  void add(std::span<const std::int32_t> ids);
+  void add(std::span<const std::int32_t> ids, std::uint64_t hash);
   std::span<const std::int32_t> operator[](std::int64_t text) const;
+  std::uint64_t hash(std::int64_t text) const { return hashes_[static_cast<std::size_t>(text)]; }
   std::int64_t size() const { return static_cast<std::int64_t>(begins_.size()) - 1; }
   std::uint64_t fingerprint() const;
 
  private:
   std::vector<std::int32_t> ids_;
   std::vector<std::int64_t> begins_{0};
+  std::vector<std::uint64_t> hashes_;  // of the texts themselves
 };
 
 struct TrainingDataOptions {
   std::int64_t negatives_per_query = 0;  ///< in each batch; 0: as many as the example with the fewest has
   std::int64_t max_examples = 0;         ///< only the first so many; 0: all
+  bool warnings = true;                  ///< of what was surely not meant; of several ranks one is enough
 };
 
 class TrainingData : public TrainingSet {
@@ -43,6 +46,7 @@ class TrainingData : public TrainingSet {
   std::int64_t negatives_per_query() const override { return negatives_per_query_; }
   std::uint64_t fingerprint() const override;
   TrainingBatch batch(std::span<const std::int64_t> examples, std::int64_t visit) const override;
+  void texts(std::int64_t example, std::int64_t visit, std::vector<std::uint64_t>& hashes) const override;
 
  private:
   friend class TrainingDataBuilder;
@@ -52,6 +56,9 @@ class TrainingData : public TrainingSet {
     std::int64_t positives = 0;  // links_[first_link …]
     std::int64_t negatives = 0;  // after the positives
   };
+
+  /// The document in this column of a batch: 1 its positive, from 2 on its negatives.
+  std::int64_t document(const Example& example, std::int64_t visit, std::int64_t column) const;
 
   TextStore queries_;
   TextStore documents_;

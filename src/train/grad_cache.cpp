@@ -34,12 +34,6 @@ struct GradCache::Chunk {
   Activations activations;  // where something is kept
 };
 
-std::int64_t TrainingBatch::tokens() const {
-  std::int64_t sum = 0;
-  for (const TokenBatch& column : columns) sum += column.tokens();
-  return sum;
-}
-
 GradCache::GradCache(Backend& backend, Bloom& model, GradCacheOptions options, Communicator& ranks)
     : backend_(backend),
       model_(model),

@@ -15,18 +15,10 @@
 #include "model/bloom.h"
 #include "sgpt/pooling.h"
 #include "tensor/arena.h"
-#include "tensor/token_batch.h"
 #include "train/activation_plan.h"
+#include "train/training_batch.h"
 
 namespace sgpt {
-
-/// columns[0]: the B queries, columns[1]: their positives, columns[2…]: their first, second… negatives; B texts each.
-struct TrainingBatch {
-  std::vector<TokenBatch> columns;
-
-  std::int64_t size() const { return columns.empty() ? 0 : columns.front().texts(); }  // B
-  std::int64_t tokens() const;
-};
 
 struct GradCacheOptions {
   std::vector<PoolingMode> pooling;

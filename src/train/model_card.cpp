@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "backend/backend.h"
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
@@ -112,6 +113,13 @@ std::string command(const CardFacts& facts) {
   return text;
 }
 
+/// Which parameters, by the options of the command.
+std::string trained(const TrainOptions& options) {
+  const std::string_view embedding = options.train_word_embeddings ? " and the word embedding" : "";
+  if (options.freeze_non_bias) return fmt::format("biases{}", embedding);
+  return options.freeze ? "the word embedding" : "all parameters";
+}
+
 std::string methods(const TrainOptions& options) {
   std::string text = "The model uses ";
   if (options.freeze_non_bias) text += "BitFit, ";
@@ -121,43 +129,53 @@ std::string methods(const TrainOptions& options) {
   return text + ", for details see: https://arxiv.org/abs/2202.08904\n";
 }
 
+/// What is trained against what, in the words of the literature.
 std::string loss(const TrainOptions& options) {
-  if (options.grad_cache) {
-    return "`sentence_transformers.losses.MultipleNegativesRankingLoss.MNRLGradCache`\n";
-  }
   return fmt::format(
-      "`sentence_transformers.losses.MultipleNegativesRankingLoss.MultipleNegativesRankingLoss` with parameters:\n"
-      "```\n{{'scale': {}, 'similarity_fct': 'cos_sim'}}\n```\n",
-      Json(options.scale).dump());
+      "Multiple negatives ranking loss (InfoNCE with in-batch negatives): cross-entropy of the scaled cosines of each "
+      "query with all positives and negatives of its batch{}, with parameters:\n"
+      "```\n{{'scale': {}, 'temperature': {}, 'similarity_fct': 'cos_sim'}}\n```\n",
+      options.grad_cache ? ", with gradients by GradCache" : "", number(options.scale).dump(),
+      number(1 / options.scale).dump());
 }
 
-std::string fit_parameters(const TrainOptions& options) {
-  Json fit;
-  fit["epochs"] = options.epochs;
-  fit["evaluation_steps"] = 0;
-  fit["evaluator"] = "NoneType";
-  fit["max_grad_norm"] = number(options.max_gradient_norm);
-  fit["optimizer_class"] = "<class 'transformers.optimization.AdamW'>";
-  fit["optimizer_params"] = {{"lr", number(options.learning_rate)}};
-  fit["scheduler"] = options.scheduler;
-  fit["steps_per_epoch"] = options.steps_per_epoch > 0 ? Json(options.steps_per_epoch) : Json();
-  fit["warmup_steps"] = options.warmup_steps;
-  fit["weight_decay"] = number(options.weight_decay);
-  return fit.dump(4);
+std::string data_loader(const CardFacts& facts) {
+  const TrainOptions& options = facts.options;
+  return fmt::format(
+      "Of length {} with parameters:\n```\n{{'batch_size': {}, 'sampler': '{}', 'no_duplicates': {}, 'processes': "
+      "{}}}\n```\n",
+      facts.batches, options.batch_size, options.shuffle ? "random, without replacement" : "sequential",
+      python(options.no_duplicates), facts.processes);
+}
+
+std::string run_parameters(const CardFacts& facts) {
+  const TrainOptions& options = facts.options;
+  const AdamW adamw;
+  Json run;
+  run["epochs"] = options.epochs;
+  if (options.grad_cache) run["gradcache_chunk_size"] = options.chunk_size;
+  run["max_grad_norm"] = number(options.max_gradient_norm);
+  run["optimizer"] = "AdamW";
+  run["optimizer_params"] = {{"lr", number(options.learning_rate)},
+                             {"betas", {adamw.beta1, adamw.beta2}},
+                             {"eps", Json::parse(fmt::format("{}", adamw.eps))}};
+  run["precision"] = name_of(options.compute);
+  run["scheduler"] = options.scheduler;
+  run["seed"] = options.seed;
+  run["steps_per_epoch"] = options.steps_per_epoch > 0 ? Json(options.steps_per_epoch) : Json();
+  run["trained"] = trained(options);
+  if (options.warmup_steps) run["warmup_steps"] = *options.warmup_steps;
+  run["weight_decay"] = number(options.weight_decay);
+  return run.dump(4);
 }
 
 std::string training(const CardFacts& facts) {
-  const TrainOptions& options = facts.options;
   return fmt::format(
-      "\n## Training\n\nThe model was trained with the parameters:\n\n"
-      "**DataLoader**:\n\n"
-      "`torch.utils.data.dataloader.DataLoader` of length {} with parameters:\n```\n"
-      "{{'batch_size': {}, 'sampler': 'torch.utils.data.sampler.{}', 'batch_sampler': "
-      "'torch.utils.data.sampler.BatchSampler'}}\n```\n\n"
-      "{}\n**Loss**:\n\n{}\n"
-      "Parameters of the fit()-Method:\n```\n{}\n```\n",
-      facts.batches, options.batch_size, options.shuffle ? "RandomSampler" : "SequentialSampler", methods(options),
-      loss(options), fit_parameters(options));
+      "\n## Training\n\nThe model was trained by {} with the parameters:\n\n"
+      "**DataLoader**:\n\n{}\n{}\n**Loss**:\n\n{}\n"
+      "Parameters of the run (the weight decay is decoupled and spares biases; eps is added to the root of the second "
+      "moment as it is, without bias correction):\n```\n{}\n```\n",
+      facts.program, data_loader(facts), methods(facts.options), loss(facts.options), run_parameters(facts));
 }
 
 std::string architecture(const ModelFolder& settings) {

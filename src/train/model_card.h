@@ -11,15 +11,18 @@
 #include "model/model_folder.h"
 #include "retrieval/results_file.h"
 #include "sgpt/trainer.h"
+#include "train/run_facts.h"
 
 namespace sgpt {
 
 struct CardFacts {
-  const TrainOptions& options;
-  const ModelFolder& settings;   ///< of the model that comes out
-  std::int64_t batches = 0;      ///< of one pass over the data
-  std::int64_t step = 0;         ///< that the weights were taken at, where that is not the last one …
-  std::int64_t total_steps = 0;  ///< … of so many
+  const TrainOptions& options;  ///< as the run had them, all decided
+  const ModelFolder& settings;  ///< of the model that comes out
+  std::int64_t batches = 0;     ///< of one pass over the data
+  std::int64_t processes = 1;
+  std::string program = program_and_version();  ///< that trained
+  std::int64_t step = 0;                        ///< that the weights were taken at, where that is not the last one …
+  std::int64_t total_steps = 0;                 ///< … of so many
 };
 
 std::string model_card(const CardFacts& facts);

@@ -19,6 +19,7 @@
 #include "base/mapped_file.h"
 #include "model/safetensors.h"
 #include "sgpt/error.h"
+#include "train/parameter_tensor.h"
 
 namespace sgpt {
 namespace {
@@ -52,30 +53,17 @@ Matrix same_place(const Bloom& model, const Parameter& parameter, Matrix row) {
   return {row.f32() + begin, parameter.info.rows, parameter.info.cols};
 }
 
-/// A tensor that is fetched from the backend piece by piece while it is written.
-TensorToWrite tensor_to_write(const Bloom& model, const Parameter& parameter, std::string name, Matrix device) {
-  TensorToWrite tensor;
-  tensor.name = std::move(name);
-  tensor.shape = parameter.info.shape();
-  tensor.fill = [&backend = model.backend(), device](std::uint64_t first, std::span<std::byte> piece) {
-    const auto begin = static_cast<std::int64_t>(first / sizeof(float));
-    const auto count = static_cast<std::int64_t>(piece.size() / sizeof(float));
-    backend.download({device.f32() + begin, 1, count}, {piece.data(), 1, count});
-  };
-  return tensor;
-}
-
 void write_tensors(const AtomicFolder& folder, const Bloom& model, const TrainerState& state) {
   std::vector<TensorToWrite> trained;
   std::vector<TensorToWrite> moments;
   for (const Parameter& parameter : model.parameters()) {
     if (!parameter.trained()) continue;
     const std::string& name = parameter.info.name;
-    trained.push_back(tensor_to_write(model, parameter, name, parameter.value));
+    trained.push_back(parameter_tensor(model, parameter, name, parameter.value));
     moments.push_back(
-        tensor_to_write(model, parameter, first_moment_of(name), same_place(model, parameter, state.first_moment)));
+        parameter_tensor(model, parameter, first_moment_of(name), same_place(model, parameter, state.first_moment)));
     moments.push_back(
-        tensor_to_write(model, parameter, second_moment_of(name), same_place(model, parameter, state.second_moment)));
+        parameter_tensor(model, parameter, second_moment_of(name), same_place(model, parameter, state.second_moment)));
   }
   write_safetensors(folder / kTrained, trained);
   write_safetensors(folder / kMoments, moments);
@@ -93,6 +81,7 @@ Json state_json(const RunPosition& position, const RunFacts& facts, const RunChe
            {{"generator", "pcg32"}, {"seed", position.seed}, {"pass", position.pass}, {"batches", position.batches}}},
           {"base_model", options.base_model.string()},
           {"command", options.command},
+          {"program", program_and_version()},
           {"run", run}};
 }
 
@@ -198,6 +187,7 @@ struct RunCheckpoint::Content {
   RunPosition position;
   fs::path base_model;
   std::string command;
+  std::string program;
   RunFacts facts;
   MappedFile trained;
   MappedFile moments;
@@ -206,10 +196,12 @@ struct RunCheckpoint::Content {
 RunCheckpoint::RunCheckpoint(std::unique_ptr<Content> content) : content_(std::move(content)) {}
 RunCheckpoint::~RunCheckpoint() = default;
 RunCheckpoint::RunCheckpoint(RunCheckpoint&&) noexcept = default;
+RunCheckpoint& RunCheckpoint::operator=(RunCheckpoint&&) noexcept = default;
 const RunPosition& RunCheckpoint::position() const { return content_->position; }
 const fs::path& RunCheckpoint::base_model() const { return content_->base_model; }
 fs::path RunCheckpoint::trained() const { return content_->folder / kTrained; }
 const std::string& RunCheckpoint::command() const { return content_->command; }
+const std::string& RunCheckpoint::program() const { return content_->program; }
 const RunFacts& RunCheckpoint::facts() const { return content_->facts; }
 const fs::path& RunCheckpoint::folder() const { return content_->folder; }
 
@@ -220,7 +212,8 @@ RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
     const Json state = read_state(folder / kState);
     content->position = position_of(state);
     content->base_model = state.at("base_model").get<std::string>();
-    content->command = state.value("command", std::string());  // … nor this
+    content->command = state.value("command", std::string());        // … nor this …
+    content->program = state.value("program", std::string("sgpt"));  // … nor this
     for (const auto& [name, value] : state.at("run").items()) {
       content->facts.emplace_back(name, value.get<std::string>());
     }

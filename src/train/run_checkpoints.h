@@ -34,12 +34,14 @@ class RunCheckpoint {
   static RunCheckpoint read(const std::filesystem::path& folder);
   ~RunCheckpoint();
   RunCheckpoint(RunCheckpoint&&) noexcept;
+  RunCheckpoint& operator=(RunCheckpoint&&) noexcept;
 
   std::int64_t step() const { return position().step; }
   const RunPosition& position() const;
   const std::filesystem::path& base_model() const;  ///< as the run was given it
   std::filesystem::path trained() const;            ///< trained.safetensors
   const std::string& command() const;               ///< that began or continued the run, as it was typed; maybe empty
+  const std::string& program() const;               ///< that wrote it, with its version
   const RunFacts& facts() const;
   const std::filesystem::path& folder() const;
 

@@ -22,6 +22,8 @@ std::string difference(const std::string& name, const std::string* there, const 
 
 }  // namespace
 
+std::string program_and_version() { return "sgpt " SGPT_VERSION; }
+
 const std::string* find_fact(const RunFacts& facts, std::string_view name) {
   const auto found = std::find_if(facts.begin(), facts.end(), [&](const auto& fact) { return fact.first == name; });
   return found == facts.end() ? nullptr : &found->second;
@@ -29,6 +31,7 @@ const std::string* find_fact(const RunFacts& facts, std::string_view name) {
 
 void add_unrecorded(RunFacts& facts) {
   if (!find_fact(facts, "--dtype")) facts.emplace_back("--dtype", name_of(ComputeType::f32));
+  if (!find_fact(facts, "--no_duplicates")) facts.emplace_back("--no_duplicates", "false");
 }
 
 std::string packed(const RunFacts& facts) {
@@ -56,8 +59,8 @@ RunFacts option_facts(const TrainOptions& options) {
   // Every member by its name: one that is added to the options does not compile until it has a place here too, and then
   // among the facts, unless it changes no bit of the result.
   const auto& [model, train_data, msmarco, output, pooling, brackets, max_seq_length, negatives_per_query,
-               train_dataset_max_size, shuffle, batch_size, epochs, steps_per_epoch, learning_rate, scheduler,
-               warmup_steps, weight_decay, max_gradient_norm, scale, seed, freeze, freeze_non_bias,
+               train_dataset_max_size, shuffle, no_duplicates, batch_size, epochs, steps_per_epoch, learning_rate,
+               scheduler, warmup_steps, weight_decay, max_gradient_norm, scale, seed, freeze, freeze_non_bias,
                train_word_embeddings, grad_cache, chunk_size, activation_memory, checkpoints, checkpoint_save_steps,
                checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb, command, compute, backend,
                threads, on_step, stop] = options;
@@ -76,12 +79,13 @@ RunFacts option_facts(const TrainOptions& options) {
     add("--use_all_queries", all_queries);
   }
   add("--no_shuffle", !shuffle);
+  add("--no_duplicates", no_duplicates);
   add("--train_batch_size", batch_size);
   add("--epochs", epochs);
   add("--steps_per_epoch", steps_per_epoch);
   add("--lr", learning_rate);
   add("--scheduler", scheduler);
-  add("--warmup_steps", warmup_steps);
+  if (warmup_steps) add("--warmup_steps", *warmup_steps);
   add("--weight_decay", weight_decay);
   add("--max_grad_norm", max_gradient_norm);
   add("--scale", scale);

@@ -20,6 +20,9 @@ using RunFacts = std::vector<std::pair<std::string, std::string>>;
 
 inline constexpr std::string_view kBaseModelFact = "the base model's checksum";
 
+/// "sgpt" and its version: no fact, as any version must continue a run to the bit.
+std::string program_and_version();
+
 /// Null when there is none of that name.
 const std::string* find_fact(const RunFacts& facts, std::string_view name);
 
@@ -30,7 +33,8 @@ void add_unrecorded(RunFacts& facts);
 std::string packed(const RunFacts& facts);
 RunFacts unpacked(std::string_view bytes);
 
-/// The options that a step depends on; not those of logging, saving, memory and threads, which change no bit.
+/// The options that a step depends on, and are decided; not those of logging, saving, memory and threads, which change
+/// no bit.
 RunFacts option_facts(const TrainOptions& options);
 
 /// A checksum of the configuration and of every byte of the weights.

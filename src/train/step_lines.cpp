@@ -1,47 +1,55 @@
 #include "train/step_lines.h"
 
-#include <string>
-#include <system_error>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/atomic_file.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
 
-/// Up to a line that a killed run left broken.
-std::string lines_before(const std::filesystem::path& path, std::int64_t first_step) {
+/// Where the last whole line of a step before `first_step` ends. Broken lines before it are left where they are.
+std::int64_t end_of_steps_before(const std::filesystem::path& path, std::int64_t first_step) {
   std::ifstream in(path);
-  std::string kept;
-  for (std::string line; std::getline(in, line);) {
+  std::int64_t end = 0;
+  std::int64_t read = 0;
+  for (std::string line; std::getline(in, line) && !in.eof();) {
+    read += std::ssize(line) + 1;
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    const bool whole = json.is_object() && json.contains("step") && json["step"].is_number_integer();
-    if (!whole || json["step"].get<std::int64_t>() >= first_step) break;
-    kept += line + "\n";
+    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
+    if (json["step"].get<std::int64_t>() >= first_step) break;
+    end = read;
   }
-  return kept;
+  return end;
 }
 
 }  // namespace
 
-StepLines::StepLines(const std::filesystem::path& path, std::int64_t first_step, std::string_view option)
-    : path_(path) {
-  std::error_code none;
-  const bool continued = first_step > 0 && std::filesystem::is_regular_file(path, none);  // and no pipe or device
-  if (continued) write_file(path, lines_before(path, first_step));
-  out_.open(path, continued ? std::ios::app : std::ios::trunc);
-  if (!out_) {
-    throw UserError(
-        fmt::format("{}{} cannot be written: name a file in a folder that is there", option, path.string()));
+std::string step_line(const TrainStep& step) {
+  return fmt::format(
+      R"({{"step": {}, "loss": {}, "gradient_norm": {}, "lr": {}, "tokens": {}, "tokens_per_second": {:.1f}}})",
+      step.step, step.loss, step.gradient_norm, step.learning_rate, step.tokens, step.tokens_per_second);
+}
+
+StepLines::StepLines(const std::filesystem::path& path, std::int64_t first_step, std::string_view option) try
+    : file_(path == "-" ? File(::dup(STDOUT_FILENO), "standard output")
+                        : File::open(path, O_WRONLY | O_CREAT | O_APPEND, "cannot be written")) {
+  if (!S_ISREG(file_.status().st_mode) || path == "-") return;  // a pipe, a terminal: nothing stands there yet
+  if (!file_.try_lock()) {
+    throw UserError(fmt::format("{} is being written by another training run: name another file", path.string()));
   }
+  file_.resize(first_step > 0 ? end_of_steps_before(path, first_step) : 0);
+} catch (const UserError& error) {
+  throw UserError(fmt::format("{}{}", option, error.what()));
 }
 
 void StepLines::write(std::string_view line) {
-  out_ << line << std::endl;
-  if (!out_) throw MachineError(fmt::format("{}: writing failed; is the disk full?", path_.string()));
+  if (file_) file_.write_all(fmt::format("{}\n", line));
 }
 
 }  // namespace sgpt

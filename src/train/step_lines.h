@@ -3,25 +3,30 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <string>
 #include <string_view>
 
+#include "base/file.h"
+#include "sgpt/trainer.h"
+
 namespace sgpt {
+
+/// {"step": 7, "loss": 0.5, …}
+std::string step_line(const TrainStep& step);
 
 class StepLines {
  public:
   /// Writes nowhere until another one is assigned.
   StepLines() = default;
-  /// The whole lines of steps before `first_step` that are in the file already stay, all others go. Throws UserError,
-  /// which begins with `option`, when the file cannot be written.
+  /// "-" is stdout. Of a file, what follows the last whole line of a step before `first_step` goes. Throws UserError,
+  /// which begins with `option`, when the file cannot be written, or another run is writing it.
   StepLines(const std::filesystem::path& path, std::int64_t first_step, std::string_view option = "");
 
-  /// Throws MachineError when the disk is full.
+  /// Throws MachineError when the disk is full, or nobody reads the pipe any more.
   void write(std::string_view line);
 
  private:
-  std::filesystem::path path_;
-  std::ofstream out_;
+  File file_;
 };
 
 }  // namespace sgpt

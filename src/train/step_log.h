@@ -1,26 +1,27 @@
 // The log of a run that --log_file asks for: one JSON line a step.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <utility>
 
-#include "sgpt/trainer.h"
+#include "train/observer.h"
 #include "train/step_lines.h"
 
 namespace sgpt {
 
-class StepLog {
+class StepLog : public TrainObserver {
  public:
-  /// With an empty path nothing is written. Of a resumed run the steps before `first_step` stay. Throws UserError when
-  /// the file cannot be written.
-  StepLog(const std::filesystem::path& path, std::int64_t first_step);
+  /// Of a resumed run the lines of earlier steps stay.
+  explicit StepLog(std::filesystem::path path) : path_(std::move(path)) {}
 
-  /// Throws MachineError when the disk is full.
-  void write(const TrainStep& step);
+  void on_start(const RunInfo& info) override {
+    if (info.total_steps > 0) lines_ = StepLines(path_, info.first_step, "--log_file ");
+  }
+  void on_step(const TrainStep& step) override { lines_.write(step_line(step)); }
 
  private:
-  std::optional<StepLines> lines_;
+  std::filesystem::path path_;
+  StepLines lines_;
 };
 
 }  // namespace sgpt

@@ -18,21 +18,6 @@ namespace {
 constexpr double kSlowRows = 64;      // a product with so few rows takes about twice its share
 constexpr double kNoticeable = 0.99;  // of a cost: below it a smaller chunk is worth it
 
-/// The tokens of every chunk of a batch.
-std::vector<std::int64_t> chunk_tokens(const TrainingBatch& batch, std::int64_t chunk_size) {
-  const std::int64_t rows = batch.size();
-  const std::int64_t step = chunk_size > 0 ? chunk_size : std::max<std::int64_t>(rows, 1);
-  std::vector<std::int64_t> tokens;
-  for (std::int64_t row = 0; row < rows; row += step) {
-    const auto begin = static_cast<std::size_t>(row);
-    const auto end = static_cast<std::size_t>(std::min(row + step, rows));
-    std::int64_t sum = 0;
-    for (const TokenBatch& column : batch.columns) sum += column.offsets[end] - column.offsets[begin];
-    tokens.push_back(sum);
-  }
-  return tokens;
-}
-
 bool matrices_trained(const Bloom& model) {
   const auto parameters = model.parameters();
   return std::any_of(parameters.begin(), parameters.end(), [](const Parameter& parameter) {
@@ -48,7 +33,7 @@ double cost(const Bloom& model, std::span<const TrainingBatch> batches, std::int
   for (const TrainingBatch& batch : batches) {
     if (batch.tokens() == 0) continue;
     const StepMemory step = plan_step(model, batch, chunk_size, activation_memory);
-    const double chunks = static_cast<double>(chunk_tokens(batch, chunk_size).size());
+    const double chunks = static_cast<double>(batch.chunk_tokens(chunk_size).size());
     const double rows = static_cast<double>(batch.tokens()) / chunks;
     sum += (2 + step.computed_again) * (1 + kSlowRows / rows);
   }
@@ -102,7 +87,7 @@ StepMemory plan_step(const Bloom& model, const TrainingBatch& batch, std::int64_
                      std::size_t activation_memory) {
   std::vector<ChunkBytes> chunks;
   std::int64_t longest = 0;
-  for (const std::int64_t tokens : chunk_tokens(batch, chunk_size)) {
+  for (const std::int64_t tokens : batch.chunk_tokens(chunk_size)) {
     chunks.push_back({model.kept_bytes(tokens, Keep::inputs), model.kept_bytes(tokens, Keep::activations)});
     longest = std::max(longest, tokens);
   }
@@ -151,8 +136,12 @@ void settle_memory(TrainOptions& options, const Bloom& model, const MemoryFacts&
         default_activation_memory(facts.weights.mapped + moments) / static_cast<std::size_t>(ranks.local_size());
   }
   if (options.grad_cache && options.chunk_size == 0) {
+    // A rank without a text in its first batches has nothing to say, while another one has.
+    const bool idle = std::all_of(facts.batches.begin(), facts.batches.end(),
+                                  [](const TrainingBatch& batch) { return batch.size() == 0; });
     const std::vector<std::int64_t> chosen =
-        ranks.all_gather(choose_chunk_size(model, facts.batches, *options.activation_memory));
+        ranks.all_gather(idle ? std::numeric_limits<std::int64_t>::max()
+                              : choose_chunk_size(model, facts.batches, *options.activation_memory));
     options.chunk_size = *std::min_element(chosen.begin(), chosen.end());
     if (recorded_chunk_size > 0) options.chunk_size = recorded_chunk_size;
     ranks.broadcast(std::as_writable_bytes(std::span(&options.chunk_size, 1)));  // rank 0 alone may have a record

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include "base/broken_pipe.h"
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "base/threads.h"
@@ -26,9 +30,11 @@
 #include "train/exchange.h"
 #include "train/model_card.h"
 #include "train/msmarco/msmarco_data.h"
+#include "train/parameter_tensor.h"
 #include "train/run_checkpoints.h"
+#include "train/run_checks.h"
 #include "train/run_facts.h"
-#include "train/step_log.h"
+#include "train/run_lock.h"
 #include "train/step_memory.h"
 #include "train/train.h"
 #include "train/trainer.h"
@@ -66,7 +72,7 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
   result.max_gradient_norm = options.max_gradient_norm;
   result.scale = options.scale;
   result.schedule = *schedule_from(options.scheduler);
-  result.warmup_steps = options.warmup_steps;
+  result.warmup_steps = *options.warmup_steps;
   result.total_steps = total_steps;
   if (options.grad_cache) {
     result.chunk_size = options.chunk_size;
@@ -78,35 +84,29 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
 /// The checkpoint with the trained parameters, in f32, in place of its own.
 void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Bloom& model,
           const std::string& card) {
-  std::vector<std::unique_ptr<float[]>> trained;
   std::vector<TensorToWrite> tensors;
   for (const Parameter& parameter : model.parameters()) {
-    TensorToWrite tensor;
-    tensor.name = parameter.info.name;
-    tensor.shape = parameter.info.shape();
+    const std::string& name = parameter.info.name;
     if (parameter.trained()) {
-      const auto size = static_cast<std::size_t>(parameter.value.size());
-      trained.push_back(std::make_unique_for_overwrite<float[]>(size));
-      model.backend().download(parameter.value, {trained.back().get(), parameter.info.rows, parameter.info.cols});
-      tensor.bytes = std::as_bytes(std::span(trained.back().get(), size));
-    } else {
-      const CheckpointTensor& source = checkpoint.require(parameter.info.name, tensor.shape);
-      tensor.type = source.type;
-      tensor.bytes = source.bytes;
+      tensors.push_back(parameter_tensor(model, parameter, name, parameter.value));
+      continue;
     }
-    tensors.push_back(std::move(tensor));
+    const CheckpointTensor& source = checkpoint.require(name, parameter.info.shape());
+    tensors.push_back({.name = name, .type = source.type, .shape = source.shape, .bytes = source.bytes, .fill = {}});
   }
   write_model_folder(settings, settings.transformer, options.output, tensors, card);
 }
 
-std::unique_ptr<const TrainingSet> open_training_set(const TrainOptions& options, const TextPreparation& preparation) {
+std::unique_ptr<const TrainingSet> open_training_set(const TrainOptions& options, const TextPreparation& preparation,
+                                                     const Communicator& ranks) {
   if (options.train_data.empty()) {
     return std::make_unique<MsMarcoData>(
         preparation, MsMarcoData::Options{options.msmarco, options.train_dataset_max_size, options.seed});
   }
-  return std::make_unique<TrainingData>(TrainingData::read(
-      options.train_data, preparation,
-      {.negatives_per_query = options.negatives_per_query, .max_examples = options.train_dataset_max_size}));
+  return std::make_unique<TrainingData>(TrainingData::read(options.train_data, preparation,
+                                                           {.negatives_per_query = options.negatives_per_query,
+                                                            .max_examples = options.train_dataset_max_size,
+                                                            .warnings = ranks.first()}));
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -137,12 +137,6 @@ void require_same_facts(const RunFacts& facts, Communicator& ranks) {
 
 constexpr std::int64_t kFirstBatches = 4;  // that memory is planned by
 
-/// What is known of a run that is to go on; nothing when there is none.
-RunFacts recorded_facts(const TrainOptions& options, const RunCheckpoints& checkpoints) {
-  const auto checkpoint = options.resume ? checkpoints.newest() : std::nullopt;
-  return checkpoint ? checkpoint->facts() : RunFacts();
-}
-
 /// The chunk size that was chosen when the run began; 0 when there is none to go on with.
 std::int64_t recorded_chunk_size(const RunFacts& recorded) {
   const std::string* size = find_fact(recorded, "--chunksize");
@@ -154,6 +148,37 @@ ComputeType wanted_type(const TrainOptions& options, const RunFacts& recorded) {
   const std::string* type = find_fact(recorded, "--dtype");
   if (options.compute != ComputeType::automatic || !type) return options.compute;
   return compute_type_from(*type).value_or(options.compute);
+}
+
+/// Whether `output` is what this command, called before, ended with. Throws UserError when the run that wrote it had
+/// other options.
+bool has_finished(const TrainOptions& options, const std::optional<RunCheckpoint>& newest) {
+  if (!options.resume || !files::exists(options.output / "sgpt_config.json")) return false;
+  if (!newest) return true;  // checkpoints may be removed when training is over
+  if (newest->step() < newest->position().total_steps) return false;
+  RunFacts now = option_facts(options);
+  std::erase_if(now, [&](const auto& fact) {  // what the run decided itself
+    return (fact.first == "--dtype" && options.compute == ComputeType::automatic) ||
+           (fact.first == "--chunksize" && options.grad_cache && options.chunk_size == 0);
+  });
+  for (const auto& fact : newest->facts()) {
+    if (!find_fact(now, fact.first)) now.push_back(fact);
+  }
+  if (const auto difference = first_difference(newest->facts(), now, {.there = "in its checkpoint", .here = "now"})) {
+    throw UserError(fmt::format("{} is there already, and of another run: {}", options.output.string(), *difference));
+  }
+  return true;
+}
+
+/// On all ranks alike; rank 0 looks.
+bool has_finished(const TrainOptions& options, const std::optional<RunCheckpoint>& newest, Communicator& ranks) {
+  std::int64_t finished = ranks.first() && has_finished(options, newest) ? 1 : 0;
+  ranks.broadcast(std::as_writable_bytes(std::span(&finished, 1)));
+  if (finished != 0 && ranks.first()) {
+    log::info(fmt::format("{} is there already{}: the run has finished, and nothing is left to do",
+                          options.output.string(), newest ? "" : ", and no checkpoint to go on from"));
+  }
+  return finished != 0;
 }
 
 std::vector<TrainingBatch> first_batches(const TrainingSet& data, BatchOrder& order) {
@@ -173,6 +198,7 @@ class TrainingRun {
     const TrainingSet& data;
     BatchOrder& order;
     RunCheckpoints& checkpoints;
+    std::optional<RunCheckpoint>& newest;  ///< to go on from; rank 0's
     const RunFacts& facts;
     Bloom& model;
     Trainer& trainer;
@@ -201,8 +227,6 @@ class TrainingRun {
 
 TrainResult TrainingRun::finish() {
   if (options_.resume) resume();
-  const bool first = parts_.ranks.first();
-  StepLog step_log(first ? options_.log_file : std::filesystem::path(), result_.resumed_at);
   parts_.watch.start({.options = options_,
                       .first_step = result_.resumed_at,
                       .total_steps = total_steps_,
@@ -212,11 +236,18 @@ TrainResult TrainingRun::finish() {
   bool stop = asked_to_stop();
   for (std::int64_t number = result_.resumed_at; number < total_steps_ && !stop; ++number) {
     const TrainStep report = step(number);
-    step_log.write(report);
-    parts_.watch.step(report, parts_.model);
-    if (first && options_.on_step) options_.on_step(report);
+    if (parts_.ranks.first() && options_.on_step) options_.on_step(report);
     stop = asked_to_stop();
-    if (stop || checkpoint_is_due(number + 1)) save_checkpoint(number + 1);
+    const bool save = stop || checkpoint_is_due(number + 1);
+    const bool good = !save || parts_.trainer.values_are_finite();
+    if (save && good) save_checkpoint(number + 1);  // before any observer is told, who may take his time, or fail
+    parts_.watch.step(report, parts_.model);
+    if (!good) {
+      throw UserError(
+          fmt::format("training went astray in step {}: its update made what is trained infinite or no number, so it "
+                      "is not saved; use a lower --lr or a longer --warmup_steps",
+                      number));
+    }
   }
   result_.finished = result_.steps == total_steps_;
   result_.examples = parts_.data.size();
@@ -249,11 +280,10 @@ void TrainingRun::resume() {
 
 /// The step of the checkpoint that was restored; 0 when there is none.
 std::int64_t TrainingRun::restore_newest() {
-  const std::filesystem::path& folder = parts_.checkpoints.folder();
-  parts_.checkpoints.remove_partial();
-  const auto checkpoint = parts_.checkpoints.newest();
+  const std::optional<RunCheckpoint> checkpoint = std::exchange(parts_.newest, std::nullopt);
   if (!checkpoint) {
-    log::info(fmt::format("no checkpoint in {}: training begins at the beginning", folder.string()));
+    log::info(
+        fmt::format("no checkpoint in {}: training begins at the beginning", parts_.checkpoints.folder().string()));
     return 0;
   }
   if (const auto difference =
@@ -321,8 +351,19 @@ TrainResult train(const TrainOptions& options, Communicator& ranks) {
 TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& watch) {
   TrainOptions options = wanted;
   check_options(options);
+  const BrokenPipeAsError as_error;
   RunCheckpoints checkpoints(options.output, {options.model, options.command, options.checkpoint_save_total_limit});
+  std::optional<RunLock> lock;
+  std::optional<RunCheckpoint> newest;  // rank 0's: the others may be on machines that do not see it
+  if (ranks.first()) {
+    lock.emplace(options.output);
+    checkpoints.remove_partial();
+    if (options.resume) newest = checkpoints.newest();
+  }
+  if (has_finished(options, newest, ranks)) return {.was_finished = true};
+  require_new_folder(options.output);
   require_no_checkpoints(options, checkpoints);
+  const RunFacts recorded = newest ? newest->facts() : RunFacts();
   const ThreadScope threads(options.threads);
   const ModelFolder settings = trained_settings(options, ranks);
   const std::unique_ptr<Backend> backend = make_backend(options.backend);
@@ -330,7 +371,6 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const Freezing freezing{options.freeze, options.freeze_non_bias, options.train_word_embeddings};
   const TrainedParameters which = trained_parameters(freezing);
   const DType stored = matrix_type(checkpoint, settings.config);
-  const RunFacts recorded = recorded_facts(options, checkpoints);
   options.compute = agree_on_compute_type(
       choose_compute_type(wanted_type(options, recorded), *backend, stored, WeightUse::forward_and_backward), *backend,
       ranks);
@@ -338,15 +378,21 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   Bloom model(*backend, checkpoint, settings.config, which, options.compute);
 
   const TextPreparation preparation(Tokenizer::load(settings.transformer), settings, {});
-  const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation);
+  const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation, ranks);
   const TrainingSet& data = *training_set;
-  BatchOrder order(data.size(), {.batch_size = options.batch_size,
-                                 .shuffle = options.shuffle,
-                                 .seed = options.seed,
-                                 .rank = ranks.rank(),
-                                 .ranks = ranks.size()});
+  BatchOrder order(data.size(),
+                   {.batch_size = options.batch_size,
+                    .shuffle = options.shuffle,
+                    .seed = options.seed,
+                    .rank = ranks.rank(),
+                    .ranks = ranks.size(),
+                    .texts = [&data](std::int64_t example, std::int64_t visit,
+                                     std::vector<std::uint64_t>& hashes) { data.texts(example, visit, hashes); },
+                    .no_duplicates = options.no_duplicates});
   const std::int64_t steps_per_epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch : order.batches();
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
+  check_batches(options, data, order, ranks);
+  settle_warmup(options, total_steps, recorded, ranks);
 
   const std::vector<TrainingBatch> batches = first_batches(data, order);
   settle_memory(options, model, {plan_weights(*backend, settings.config, stored, which, options.compute), batches},
@@ -363,11 +409,11 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
         fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",
                     trainer.trained_size(), options.epochs, steps_per_epoch, data.size(), data.negatives_per_query()));
   }
-  TrainingRun run({options, data, order, checkpoints, facts, model, trainer, steps_per_epoch, ranks, watch});
+  TrainingRun run({options, data, order, checkpoints, newest, facts, model, trainer, steps_per_epoch, ranks, watch});
   const TrainResult result = run.finish();
   if (result.finished && ranks.first()) {
     save(options, settings, checkpoint, model,
-         model_card({.options = options, .settings = settings, .batches = order.batches()}));
+         model_card({.options = options, .settings = settings, .batches = order.batches(), .processes = ranks.size()}));
   }
   ranks.barrier();
   return result;

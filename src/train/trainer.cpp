@@ -98,6 +98,8 @@ StepResult Trainer::step(const TrainingBatch& batch) {
   return result;
 }
 
+bool Trainer::values_are_finite() const { return std::isfinite(backend_.sum_of_squares(model_.trained_values())); }
+
 void Trainer::resume(std::int64_t step) {
   state_.step = step;
   model_.values_changed();

@@ -79,6 +79,9 @@ class Trainer {
   /// The first half of a step: the model's gradients = those of this batch, before clipping.
   GradCache::Result gradients(const TrainingBatch& batch);
 
+  /// False after an update that went astray; the moments are not looked at.
+  bool values_are_finite() const;
+
   /// Goes on after `step` steps of a run whose trained values and moments were put into the model and into state().
   void resume(std::int64_t step);
 

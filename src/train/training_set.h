@@ -3,8 +3,9 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
-#include "train/grad_cache.h"
+#include "train/training_batch.h"
 
 namespace sgpt {
 
@@ -22,6 +23,9 @@ class TrainingSet {
   /// The texts of these examples, seen for the `visit`-th time (from 0). Each visit takes the first positive and the
   /// first negatives of an example and puts them at the end of its list.
   virtual TrainingBatch batch(std::span<const std::int64_t> examples, std::int64_t visit) const = 0;
+
+  /// Adds hash_of_text of the query, the positive and the negatives that an example has at a visit.
+  virtual void texts(std::int64_t example, std::int64_t visit, std::vector<std::uint64_t>& hashes) const = 0;
 };
 
 }  // namespace sgpt

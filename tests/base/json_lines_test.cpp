@@ -33,6 +33,7 @@ class JsonLines : public ::testing::Test {
     write_file(folder_ / "in.jsonl", content);
     return JsonLineReader(folder_ / "in.jsonl");
   }
+  using Text = JsonLineReader::TitledText;
   testing::TempFolder folder_;
 };
 
@@ -61,10 +62,20 @@ TEST_F(JsonLines, ReadsStringsNumbersAndLists) {
   EXPECT_EQ(lines.required_string("text"), "naïve");
   EXPECT_FALSE(lines.string("none"));
   EXPECT_FALSE(lines.has("none"));
-  EXPECT_THAT(lines.strings("l"), ElementsAre("a", "2"));
-  EXPECT_THAT(lines.strings("text"), ElementsAre("naïve"));
+  EXPECT_THAT(lines.texts("l"), ElementsAre(Text{"", "a"}, Text{"", "2"}));
+  EXPECT_THAT(lines.texts("text"), ElementsAre(Text{"", "naïve"}));
   EXPECT_THAT(lines.integers("n"), ElementsAre(1, -2));
+  EXPECT_THAT(lines.keys(), ElementsAre("_id", "text", "l", "n"));
   EXPECT_FALSE(lines.next());
+}
+
+TEST_F(JsonLines, ATextMayHaveATitle) {
+  auto lines = reader(
+      "{\"l\": [{\"docid\": 1, \"title\": \"t\", \"text\": \"a\"}, {\"text\": \"b\"}, \"c\"], \"o\": {\"title\": "
+      "\"t\"}}\n");
+  ASSERT_TRUE(lines.next());
+  EXPECT_THAT(lines.texts("l"), ElementsAre(Text{"t", "a"}, Text{"", "b"}, Text{"", "c"}));
+  EXPECT_THAT(user_error([&] { lines.texts("o"); }), HasSubstr("in.jsonl:1: \"o\" is an object"));
 }
 
 TEST_F(JsonLines, NamesTheLineThatIsBroken) {
@@ -80,7 +91,7 @@ TEST_F(JsonLines, NamesTheKeyOfAnotherKind) {
   ASSERT_TRUE(lines.next());
   EXPECT_THAT(user_error([&] { lines.string("text"); }), HasSubstr("in.jsonl:1: \"text\" is an object"));
   EXPECT_THAT(user_error([&] { lines.integers("ids"); }), HasSubstr("\"ids\""));
-  EXPECT_THAT(user_error([&] { lines.strings("list"); }), HasSubstr("a list"));
+  EXPECT_THAT(user_error([&] { lines.texts("list"); }), HasSubstr("a list"));
   EXPECT_THAT(user_error([&] { lines.required_string("absent"); }), HasSubstr("\"absent\""));
 }
 

@@ -115,7 +115,7 @@ inline void json_lines(std::span<const std::byte> bytes) {
         };
         attempt([&] { reader.string(key); });
         attempt([&] { reader.required_string(key); });
-        attempt([&] { reader.strings(key); });
+        attempt([&] { reader.texts(key); });
         attempt([&] { reader.integers(key); });
         reader.has(key);
       }

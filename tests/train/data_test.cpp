@@ -107,6 +107,54 @@ TEST_F(TrainingDataTest, FewerNegativesCanBeAskedFor) {
   EXPECT_THAT(texts(all(data, 2).columns[2]), ElementsAre("{1}"));
 }
 
+TEST_F(TrainingDataTest, TheNamesOfOtherToolsAreTaken) {
+  const auto columns = [&](const std::string& line) {
+    const TrainingBatch batch = all(read(line));
+    std::vector<std::string> found;
+    for (const TokenBatch& column : batch.columns) found.push_back(texts(column).front());
+    return found;
+  };
+  EXPECT_THAT(columns(R"({"anchor": "a", "positive": "b", "negative": "c"})"), ElementsAre("[a]", "{b}", "{c}"));
+  EXPECT_THAT(columns(R"({"anchor": "a", "positive": "b", "negative_10": "z", "negative_2": "d", "negative_1": "c"})"),
+              ElementsAre("[a]", "{b}", "{c}", "{d}", "{z}"));
+  EXPECT_THAT(columns(R"({"query": "a", "pos": ["b"], "neg": ["c", "d"], "query_id": "7"})"),
+              ElementsAre("[a]", "{b}", "{c}", "{d}"));
+  EXPECT_THAT(columns(R"({"query": "a", "positive_passages": [{"docid": "1", "title": "t", "text": "b"}],
+                          "negative_passages": [{"docid": "2", "title": "", "text": "c"}]})"),
+              ElementsAre("[a]", "{t b}", "{c}"));
+  EXPECT_THAT(
+      columns(R"({"query": "a", "positives": "b", "negative": null, "hard_negatives": ["c"], "negatives": "d"})"),
+      ElementsAre("[a]", "{b}", "{d}", "{c}"));
+}
+
+TEST_F(TrainingDataTest, WhatWasSurelyNotMeantIsToldOnceWithItsFirstLine) {
+  const auto warnings = [&](std::string_view lines, bool warn = true) {
+    ::testing::internal::CaptureStderr();
+    read(lines, {.warnings = warn});
+    return ::testing::internal::GetCapturedStderr();
+  };
+  const std::string good = R"({"query": "a", "positive": "b", "negative": "c"})"
+                           "\n";
+  EXPECT_EQ(warnings(good), "");
+  EXPECT_EQ(warnings(good + R"({"query": "d", "positive": "e", "negative": " e "})"),
+            "warning: " + folder_.path().string() +
+                "/data.jsonl:2: a negative is the positive itself: that cannot be learnt\n");
+  EXPECT_THAT(warnings(R"({"query": "a", "positive": "", "negative": "c"})"
+                       "\n"
+                       R"({"query": "b", "positive": "\u2003", "negative": "c"})"),
+              HasSubstr("data.jsonl:1: a positive is empty (2 times; this is the first)\n"));
+  EXPECT_THAT(warnings(R"({"query": " ", "positive": "b", "negative": "c"})"), HasSubstr(":1: the query is empty\n"));
+  EXPECT_THAT(warnings(R"({"query": "q", "positive": "b", "negative": ["", "d"]})"),
+              HasSubstr(":1: a negative is empty"));
+  EXPECT_THAT(warnings(R"({"query": "b", "positive": "b", "negative": "c"})"),
+              HasSubstr(":1: a positive is the query"));
+  EXPECT_THAT(warnings(R"({"query": "q", "positive": "b", "negative": ["d", "d "]})"),
+              HasSubstr(":1: a negative is listed twice"));
+  EXPECT_THAT(warnings(good + good), HasSubstr(":2: the query and its positive stood in an earlier line already\n"));
+  EXPECT_THAT(warnings(R"({"query": "q", "positive": "b", "negativ": "c"})"), HasSubstr(":1: \"negativ\" is not used"));
+  EXPECT_EQ(warnings(R"({"query": "q", "positive": "", "negativ": "c"})", false), "");
+}
+
 TEST_F(TrainingDataTest, OnlyTheFirstExamplesCanBeAskedFor) {
   const std::string line = R"({"query": "a", "positive": "b"})";
   EXPECT_EQ(read(line + "\n" + line + "\nbroken", {.max_examples = 2}).size(), 2);

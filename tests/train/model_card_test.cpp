@@ -31,6 +31,10 @@ TrainOptions published_options() {
   options.batch_size = 32;
   options.brackets = options.freeze_non_bias = options.grad_cache = true;
   options.learning_rate = 4e-4;
+  options.chunk_size = 8;
+  options.warmup_steps = 1000;
+  options.seed = 7;
+  options.compute = ComputeType::bf16;
   options.pooling = PoolingMode::weightedmean;
   return options;
 }
@@ -46,29 +50,40 @@ ModelFolder published_settings() {
 TEST(ModelCard, HasWhatThePublishedOneHas) {
   const TrainOptions options = published_options();
   const ModelFolder settings = published_settings();
-  const std::string card = model_card({.options = options, .settings = settings, .batches = 15600});
+  const std::string card = model_card({.options = options, .settings = settings, .batches = 15600, .processes = 8});
   EXPECT_TRUE(card.starts_with("---\npipeline_tag: sentence-similarity\ntags:\n- sentence-transformers\n"));
   EXPECT_THAT(card, HasSubstr("```bash\n" + options.command + "\n```"));
-  EXPECT_THAT(card, HasSubstr("`torch.utils.data.dataloader.DataLoader` of length 15600 with parameters:\n```\n"
-                              "{'batch_size': 32, 'sampler': 'torch.utils.data.sampler.RandomSampler', "
-                              "'batch_sampler': 'torch.utils.data.sampler.BatchSampler'}\n```"));
+  EXPECT_THAT(card, HasSubstr("The model was trained by sgpt "));
+  EXPECT_THAT(card, HasSubstr("**DataLoader**:\n\nOf length 15600 with parameters:\n```\n{'batch_size': 32, 'sampler': "
+                              "'random, without replacement', 'no_duplicates': False, 'processes': 8}\n```"));
   EXPECT_THAT(card, HasSubstr("The model uses BitFit, weighted-mean pooling & GradCache, for details see: "
                               "https://arxiv.org/abs/2202.08904"));
-  EXPECT_THAT(card, HasSubstr("losses.MultipleNegativesRankingLoss.MNRLGradCache`"));
+  EXPECT_THAT(card, HasSubstr("**Loss**:\n\nMultiple negatives ranking loss (InfoNCE with in-batch negatives)"));
+  EXPECT_THAT(card, HasSubstr("{'scale': 20, 'temperature': 0.05, 'similarity_fct': 'cos_sim'}"));
   EXPECT_THAT(card, HasSubstr(R"({
     "epochs": 10,
-    "evaluation_steps": 0,
-    "evaluator": "NoneType",
+    "gradcache_chunk_size": 8,
     "max_grad_norm": 1,
-    "optimizer_class": "<class 'transformers.optimization.AdamW'>",
+    "optimizer": "AdamW",
     "optimizer_params": {
-        "lr": 0.0004
+        "lr": 0.0004,
+        "betas": [
+            0.9,
+            0.999
+        ],
+        "eps": 1e-06
     },
+    "precision": "bf16",
     "scheduler": "WarmupLinear",
+    "seed": 7,
     "steps_per_epoch": null,
+    "trained": "biases",
     "warmup_steps": 1000,
     "weight_decay": 0.01
 })"));
+  for (const char* untrue : {"torch.utils", "sentence_transformers.losses", "transformers.optimization", "NoneType"}) {
+    EXPECT_THAT(card, Not(HasSubstr(untrue)));
+  }
   EXPECT_THAT(
       card,
       HasSubstr(
@@ -91,11 +106,13 @@ TEST(ModelCard, SaysWhatThisRunWas) {
   settings.normalize = true;
   const std::string card = model_card({.options = options, .settings = settings, .batches = 3});
   EXPECT_THAT(card, HasSubstr("SentenceTransformer(\"plain\")"));
-  EXPECT_THAT(card, HasSubstr("{'scale': 20.0, 'similarity_fct': 'cos_sim'}"));
-  EXPECT_THAT(card, HasSubstr("SequentialSampler"));
+  EXPECT_THAT(card, HasSubstr("{'scale': 20, 'temperature': 0.05,"));
+  EXPECT_THAT(card, HasSubstr("'sampler': 'sequential'"));
   EXPECT_THAT(card, HasSubstr("The model uses mean pooling, for"));
   EXPECT_THAT(card, HasSubstr("(2): Normalize()"));
+  EXPECT_THAT(card, HasSubstr("\"trained\": \"all parameters\""));
   EXPECT_THAT(card, Not(HasSubstr("BitFit")));
+  EXPECT_THAT(card, Not(HasSubstr("GradCache")));
   EXPECT_THAT(card, Not(HasSubstr("square brackets")));
   EXPECT_THAT(card, Not(HasSubstr("trained with the command")));
 }

@@ -358,5 +358,85 @@ TEST_F(ResumeTest, TheTypeThatAutomaticStoodForStays) {
   }
 }
 
+TEST_F(ResumeTest, AFinishedRunIsLeftAsItIs) {
+  options_.run_folder = temp_ / "trained.run";
+  train(options_);
+  const std::string model = content(options_.output / "model.safetensors");
+  const std::string log = content(options_.log_file);
+  options_.on_step = [](const TrainStep&) { FAIL() << "a step was made again"; };
+  EXPECT_TRUE(resume().was_finished);
+  EXPECT_EQ(content(options_.output / "model.safetensors"), model);
+  EXPECT_EQ(content(options_.log_file), log);
+  EXPECT_EQ(names().size(), 4u);
+  options_.learning_rate = 0.5;
+  EXPECT_THAT(message_of_resume(), HasSubstr("of another run: --lr is 0.01 in its checkpoint, but 0.5 now"));
+  options_.learning_rate = 1e-2;
+  fs::remove_all(checkpoints());  // as may be done when training is over
+  EXPECT_TRUE(resume().was_finished);
+  options_.resume = false;
+  EXPECT_THROW(train(options_), UserError);
+}
+
+TEST_F(ResumeTest, ASecondRunOfTheSameModelIsRefusedBeforeItTouchesAnything) {
+  options_.checkpoint_save_steps = 1;
+  int tried = 0;
+  options_.on_step = [&](const TrainStep& step) {
+    if (step.step != 4) return;
+    fs::create_directories(checkpoints() / "step-5.partial-1");  // the first one's, being written
+    TrainOptions second = options_;
+    second.on_step = nullptr;
+    second.resume = true;
+    second.log_file = temp_ / "second.jsonl";
+    try {
+      train(second);
+      FAIL() << "two runs at once";
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("another training run is writing this model"));
+    }
+    EXPECT_TRUE(fs::exists(checkpoints() / "step-5.partial-1"));
+    EXPECT_FALSE(fs::exists(second.log_file));
+    ++tried;
+  };
+  train(options_);
+  EXPECT_EQ(tried, 1);
+  EXPECT_FALSE(fs::exists(temp_ / "trained.lock"));
+}
+
+TEST_F(ResumeTest, WhatGoesAstrayInTheLastUpdateIsNotSaved) {
+  options_.warmup_steps = 0;
+  options_.scheduler = "constantlr";
+  options_.learning_rate = 1e39;
+  options_.epochs = 1;
+  options_.steps_per_epoch = 1;
+  for (const bool saves : {true, false}) {
+    options_.checkpoints = saves;
+    try {
+      train(options_);
+      FAIL() << "no error";
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("training went astray in step 0"));
+      EXPECT_THAT(error.what(), HasSubstr("--lr"));
+    }
+    EXPECT_FALSE(fs::exists(options_.output));
+    EXPECT_FALSE(fs::exists(checkpoint(1)));
+  }
+}
+
+TEST_F(ResumeTest, TheWarmupThatWasChosenGoesOn) {
+  options_.warmup_steps.reset();
+  const std::string expected = unbroken();
+  run_until_killed(5);
+  EXPECT_EQ(resume().resumed_at, 3);
+  EXPECT_EQ(content(options_.output / "model.safetensors"), expected);
+}
+
+TEST_F(ResumeTest, WithoutDuplicatesItEndsWithTheSameBits) {
+  options_.no_duplicates = true;  // each line's second positive, and all negatives, stand in every line
+  const std::string expected = unbroken();
+  run_until_killed(5);
+  EXPECT_EQ(resume().resumed_at, 3);
+  EXPECT_EQ(content(options_.output / "model.safetensors"), expected);
+}
+
 }  // namespace
 }  // namespace sgpt

@@ -1,6 +1,7 @@
 // What is recorded of a run: TensorBoard's event files, the history in the run's folder, and distributions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -223,6 +225,60 @@ TEST_F(WatchTest, AResumedRunKeepsTheStepsBeforeAndReplacesTheRest) {
   ASSERT_EQ(after.size(), 5u);
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(after[i].loss, before[i].loss);
   EXPECT_EQ(after[4].loss, 0.5);
+}
+
+TEST_F(WatchTest, BrokenLinesAreLeftOut) {
+  options_.epochs = 2;
+  train(options_);
+  const auto before = read_run(options_.run_folder).steps;
+  const fs::path steps = RunFolder{options_.run_folder}.steps();
+  std::string text = content(steps);
+  text.insert(text.find('\n') + 1, "{\"step\": 0, \"lo\n");
+  std::ofstream(steps) << text;
+  EXPECT_EQ(read_run(options_.run_folder).steps.size(), before.size());
+  RunHistory history(options_.run_folder);
+  history.on_start({.options = options_, .first_step = 3, .total_steps = 4});
+  EXPECT_EQ(read_run(options_.run_folder).steps.size(), 3u);
+}
+
+TEST_F(WatchTest, WhatCannotBeWrittenIsLeftOutAndTheRunGoesOn) {
+  options_.epochs = 2;
+  train(options_);
+  const std::string expected = content(options_.output / "model.safetensors");
+  fs::remove_all(options_.output);
+  fs::remove_all(fs::path(options_.output) += ".checkpoints");
+
+  options_.log_file = "/dev/full";
+  ::testing::internal::CaptureStderr();
+  EXPECT_TRUE(train(options_).finished);
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  const auto first = said.find("warning: /dev/full");
+  EXPECT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("warning", first + 1), std::string::npos) << said;  // it is said once
+  EXPECT_EQ(content(options_.output / "model.safetensors"), expected);
+  EXPECT_EQ(read_run(options_.run_folder).steps.size(), 4u);  // the others go on
+}
+
+TEST_F(WatchTest, APipeThatNobodyReadsAnyMoreEndsNoRun) {
+  options_.epochs = 2;
+  const fs::path pipe = temp_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  options_.log_file = pipe;
+  std::string first;
+  std::thread reader([&] {
+    std::ifstream in(pipe);
+    std::getline(in, first);
+  });
+  EXPECT_TRUE(train(options_).finished);
+  reader.join();
+  EXPECT_TRUE(first.starts_with("{\"step\": 0,"));
+}
+
+TEST_F(WatchTest, ALogIsWrittenByOneRun) {
+  options_.epochs = 1;
+  options_.log_file = temp_ / "log.jsonl";
+  const StepLines held(options_.log_file, 0);
+  EXPECT_THROW(train(options_), UserError);
 }
 
 TEST_F(WatchTest, NothingIsRecordedUnlessAsked) {

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "sgpt/error.h"
+#include "train/example_lines.h"
 
 namespace sgpt {
 namespace {
@@ -56,6 +57,7 @@ class Selection {
   std::vector<std::uint32_t> positives_;  // rows, of the line at hand
   std::vector<std::uint32_t> negatives_;
   double highest_score_ = 0;  // that a negative may have
+  Remarks remarks_;
 };
 
 void Selection::run() {
@@ -65,6 +67,7 @@ void Selection::run() {
     take_line();
     progress.update(static_cast<std::int64_t>(qids_.size()), fmt::format("{} kept", table_.size()));
   }
+  remarks_.warn();
   check_queries_once();
   check_systems();
   if (table_.size() == 0) {
@@ -133,6 +136,9 @@ void Selection::add_negatives(std::int64_t qid, const SystemNegatives& negatives
       const std::uint32_t passage = row(qid, pid);
       if (added == options_.negatives_per_system || score(qid, pid) > highest_score_) continue;
       if (std::find(negatives_.begin(), negatives_.end(), passage) != negatives_.end()) continue;
+      if (std::find(positives_.begin(), positives_.end(), passage) != positives_.end()) {
+        remarks_.add("a negative is the positive itself: that cannot be learnt", lines_.place());
+      }
       negatives_.push_back(passage);
       ++added;
     }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "sgpt/error.h"
+#include "train/example_lines.h"
 #include "train/msmarco/example_selection.h"
 #include "train/msmarco/query_table.h"
 #include "train/msmarco/scores.h"
@@ -121,6 +122,14 @@ TrainingBatch MsMarcoData::batch(std::span<const std::int64_t> examples, std::in
   const std::vector<TokenIds> ids = preparation_.ids(documents, TextKind::document);
   for (std::size_t i = 0; i < ids.size(); ++i) batch.columns[1 + i % 2].add(ids[i]);
   return batch;
+}
+
+void MsMarcoData::texts(std::int64_t example, std::int64_t visit, std::vector<std::uint64_t>& hashes) const {
+  const Rows passages = rows(example, visit);
+  hashes.push_back(hash_of_text(query_text(queries_, examples_[example].query)));
+  for (const std::uint32_t row : {passages.positive, passages.negative}) {
+    hashes.push_back(hash_of_text(collection_.text(row)));
+  }
 }
 
 }  // namespace sgpt

@@ -38,6 +38,7 @@ class MsMarcoData : public TrainingSet {
   /// taken up at any visit. A query without a negative (--use_all_queries) gets a random passage that is no positive of
   /// its.
   TrainingBatch batch(std::span<const std::int64_t> examples, std::int64_t visit) const override;
+  void texts(std::int64_t example, std::int64_t visit, std::vector<std::uint64_t>& hashes) const override;
 
   struct Rows {
     std::uint32_t positive;

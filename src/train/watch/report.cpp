@@ -85,8 +85,8 @@ std::string tiles(const RunRecord& record) {
   }
   const std::string planned = fact(record.facts, "steps planned");
   std::string text = "<div class=\"tiles\">\n";
-  text +=
-      tile(fmt::format("{:.4f}", loss), last == 1 ? "last loss" : fmt::format("loss, mean of the last {} steps", last));
+  text += tile(loss >= 1e-3 && loss < 1e5 ? fmt::format("{:.4f}", loss) : short_number(loss),
+               last == 1 ? "last loss" : fmt::format("loss, mean of the last {} steps", last));
   text += tile(std::to_string(steps.back().step + 1), planned.empty() ? "steps" : fmt::format("of {} steps", planned));
   text += tile(short_number(tokens), "tokens");
   text += tile(seconds > 0 ? fmt::format("{:.0f}", tokens / seconds) : "–", "tokens a second");

@@ -13,6 +13,7 @@
 
 #include "base/atomic_file.h"
 #include "base/hub_path.h"
+#include "base/log.h"
 #include "sgpt/error.h"
 #include "sgpt/metrics.h"
 
@@ -41,7 +42,7 @@ Json facts_of(const RunInfo& info) {
   facts["examples"] = info.examples;
   facts["trained parameters"] = info.trained_parameters;
   facts["learning rate"] = options.learning_rate;
-  facts["schedule"] = fmt::format("{}, {} steps of warm-up", options.scheduler, options.warmup_steps);
+  facts["schedule"] = fmt::format("{}, {} steps of warm-up", options.scheduler, *options.warmup_steps);
   facts["weight decay"] = options.weight_decay;
   facts["pooling"] = std::string(name_of(options.pooling));
   facts["special brackets"] = options.brackets;
@@ -52,31 +53,36 @@ Json facts_of(const RunInfo& info) {
 
 // ---------------------------------------------------------------------------------------------------------- reading
 
-[[noreturn]] void broken(const fs::path& path, std::int64_t line, const std::string& what) {
-  throw UserError(fmt::format("{}:{}: {}; expected what sgpt train writes there", path.string(), line, what));
-}
-
-/// Calls `use(json)` for each line; what `use` does not find in a line makes it a broken one.
+/// Calls `use(json)` for each line. One in which `use` does not find what it looks for is passed over, with a warning
+/// of the first: a power cut may have broken it.
 template <class Use>
 void read_lines(const fs::path& path, const Use& use) {
   std::ifstream in(path);
   std::int64_t number = 0;
+  std::int64_t first_broken = 0;
+  std::int64_t broken = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;
     if (in.eof()) break;  // no end of line: it is still being written
     try {
       use(nlohmann::json::parse(line));
     } catch (const nlohmann::json::exception&) {
-      broken(path, number, "the line is broken");
+      if (broken++ == 0) first_broken = number;
     }
   }
   if (in.bad()) throw MachineError(fmt::format("{}: reading failed", path.string()));
+  if (broken > 0) {
+    log::warning(fmt::format("{}:{}: the line is broken, and left out{}", path.string(), first_broken,
+                             broken > 1 ? fmt::format(" like {} others", broken - 1) : ""));
+  }
 }
 
 Json read_object(const fs::path& path) {
   std::ifstream in(path);
   const Json json = Json::parse(in, nullptr, false);
-  if (!json.is_object()) broken(path, 1, "no JSON object");
+  if (!json.is_object()) {
+    throw UserError(fmt::format("{}: no JSON object; expected what sgpt train writes there", path.string()));
+  }
   return json;
 }
 
@@ -105,23 +111,15 @@ RunRecord::Bins bins_of(const nlohmann::json& json) {
 void RunHistory::on_start(const RunInfo& info) {
   make_run_folder(folder_.path);
   if (info.total_steps == 0) return;
+  steps_ = StepLines(folder_.steps(), info.first_step);
+  histograms_ = StepLines(folder_.histograms(), info.first_step);
   std::error_code none;
   if (info.first_step == 0) fs::remove(folder_.evaluation(), none);
   if (!info.options.wandb) fs::remove(folder_.wandb(), none);  // it would be of another run
   write_file(folder_.run(), dump(facts_of(info), 2) + "\n");
-  steps_ = StepLines(folder_.steps(), info.first_step);
-  histograms_ = StepLines(folder_.histograms(), info.first_step);
 }
 
-void RunHistory::on_step(const TrainStep& step) {
-  const Json line{{"step", step.step},
-                  {"loss", step.loss},
-                  {"gradient_norm", step.gradient_norm},
-                  {"lr", step.learning_rate},
-                  {"tokens", step.tokens},
-                  {"tokens_per_second", std::round(step.tokens_per_second * 10) / 10}};
-  steps_.write(dump(line));
-}
+void RunHistory::on_step(const TrainStep& step) { steps_.write(step_line(step)); }
 
 void RunHistory::on_histograms(std::int64_t step, std::span<const NamedHistogram> histograms) {
   for (const NamedHistogram& histogram : histograms) {

@@ -67,8 +67,8 @@ struct RunRecord {
   Facts evaluation;                                     ///< "MRR@10" and its value; empty when there is none
 };
 
-/// Throws UserError naming file and line when there is no record in the folder or it is broken. Of a run that is still
-/// going on, a last line that is not yet whole is left out.
+/// Throws UserError when there is no record in the folder. Broken lines are left out with a warning; of a run that is
+/// still going on, a last line that is not yet whole without.
 RunRecord read_run(const std::filesystem::path& folder);
 
 }  // namespace sgpt

@@ -1,9 +1,13 @@
 #include "train/watch/run_watch.h"
 
+#include <exception>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "base/log.h"
+#include "sgpt/error.h"
+#include "train/step_log.h"
 #include "train/watch/run_history.h"
 #include "train/watch/tensorboard.h"
 #include "train/watch/wandb.h"
@@ -32,29 +36,52 @@ RunWatch::RunWatch(const TrainOptions& options, bool first_rank) : options_(opti
   if (options.wandb) {
     observers_.push_back(std::make_unique<Wandb>(WandbOptions{.run_folder = options.run_folder, .stop = options.stop}));
   }
+  if (!options.log_file.empty()) observers_.push_back(std::make_unique<StepLog>(options.log_file));
   if (options.run_folder.empty()) return;
   observers_.push_back(std::make_unique<RunHistory>(options.run_folder));
   observers_.push_back(std::make_unique<TensorBoard>(options.run_folder));
 }
 
+/// An observer that fails is dropped: a full disk or a closed pipe is no reason to lose what was trained.
+template <class Tell>
+void RunWatch::tell_all(const Tell& tell) {
+  std::erase_if(observers_, [&](const std::unique_ptr<TrainObserver>& observer) {
+    try {
+      tell(*observer);
+      return false;
+    } catch (const std::exception& error) {
+      log::warning(fmt::format("{}; nothing more is recorded there, training goes on", error.what()));
+      return true;
+    }
+  });
+}
+
 void RunWatch::start(const RunInfo& info) {
-  for (const auto& observer : observers_) observer->on_start(info);
+  std::exception_ptr refusal;
+  tell_all([&](TrainObserver& observer) {
+    try {
+      if (!refusal) observer.on_start(info);
+    } catch (const UserError&) {
+      refusal = std::current_exception();
+    }
+  });
+  if (refusal) std::rethrow_exception(refusal);
 }
 
 void RunWatch::step(const TrainStep& step, const Bloom& model) {
-  for (const auto& observer : observers_) observer->on_step(step);
+  tell_all([&](TrainObserver& observer) { observer.on_step(step); });
   if (options_.watch_log == WatchLog::none || observers_.empty() || step.step % kHistogramSteps != 0) return;
   const std::vector<NamedHistogram> histograms = measure_model(model, options_.watch_log);
-  for (const auto& observer : observers_) observer->on_histograms(step.step, histograms);
+  tell_all([&](TrainObserver& observer) { observer.on_histograms(step.step, histograms); });
 }
 
 void RunWatch::end(const TrainResult& result) {
   steps_ = result.steps;
-  for (const auto& observer : observers_) observer->on_end(result);
+  tell_all([&](TrainObserver& observer) { observer.on_end(result); });
 }
 
 void RunWatch::evaluation(std::span<const NamedNumber> numbers) {
-  for (const auto& observer : observers_) observer->on_evaluation(steps_, numbers);
+  tell_all([&](TrainObserver& observer) { observer.on_evaluation(steps_, numbers); });
 }
 
 }  // namespace sgpt

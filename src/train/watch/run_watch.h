@@ -1,4 +1,5 @@
-// All the observers of a run, as its options ask for them; measures the distributions that they are told of.
+// All the observers of a run, as its options ask for them; measures the distributions that they are told of. Before the
+// first step they may refuse the run; one that fails later is left out from there on, with a warning.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ class RunWatch {
   /// The options outlive it. Only the first rank's run is observed. Throws UserError when an observer can't be had.
   explicit RunWatch(const TrainOptions& options, bool first_rank = true);
 
-  /// Before the first step, when all else is known to be sound: throws UserError when the run's folder cannot be made.
+  /// Before the first step, when all else is known to be sound: throws UserError when an observer finds the options
+  /// wrong (the run's folder cannot be made, the log is another run's).
   void start(const RunInfo& info);
   /// After the step: the model holds its gradients (not clipped) and the new values.
   void step(const TrainStep& step, const Bloom& model);
@@ -28,6 +30,9 @@ class RunWatch {
   void evaluation(std::span<const NamedNumber> numbers);
 
  private:
+  template <class Tell>
+  void tell_all(const Tell& tell);
+
   const TrainOptions& options_;
   std::vector<std::unique_ptr<TrainObserver>> observers_;
   std::int64_t steps_ = 0;  // done at the end

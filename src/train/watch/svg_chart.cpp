@@ -88,8 +88,11 @@ std::string x_axis(const Box& box, const Range& range) {
       fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>)", box.left, box.bottom(), box.right());
   for (const Tick& tick : ticks(range)) {
     const double x = box.left + range.part_of(tick.value) * box.width;
-    text += fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}v4"/><text x="{:.1f}" y="{:.1f}" class="x">{}</text>)",
-                        x, box.bottom(), x, box.bottom() + 18, tick.label);
+    const double half = 3.5 * static_cast<double>(tick.label.size());  // of the label's width, about
+    const bool fits = x + half < box.right() + 14;
+    text +=
+        fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}v4"/><text x="{:.1f}" y="{:.1f}" class="{}">{}</text>)", x,
+                    box.bottom(), fits ? x : box.right() + 14, box.bottom() + 18, fits ? "x" : "last", tick.label);
   }
   return text;
 }
