@@ -37,6 +37,7 @@ struct Embeddings {
   std::int64_t rows = 0;
   std::int64_t dimension = 0;
   std::vector<float> values;
+  std::vector<std::size_t> cut = {};  ///< the rows, ascending, whose texts were longer than max_seq_length
 
   std::span<const float> row(std::int64_t i) const {
     return {values.data() + i * dimension, static_cast<std::size_t>(dimension)};
@@ -55,13 +56,14 @@ class Encoder {
   Encoder& operator=(Encoder&&) noexcept;
   ~Encoder();
 
-  /// Embeds texts (UTF-8) in the order given. A text without a single token yields a zero vector. Throws UserError on
-  /// invalid UTF-8, naming the text's place in `texts`, and when the model yields a number that is not finite.
+  /// Embeds texts (UTF-8) in the order given: line ends become spaces, white space around a text is dropped, and what
+  /// is beyond max_seq_length is cut. A text without a single token yields a zero vector. Throws UserError on invalid
+  /// UTF-8, naming the text's place in `texts`, and when the model yields a number that is not finite.
   Embeddings encode(std::span<const std::string> texts, TextKind kind) const;
   Embeddings encode_queries(std::span<const std::string> texts) const { return encode(texts, TextKind::query); }
   Embeddings encode_documents(std::span<const std::string> texts) const { return encode(texts, TextKind::document); }
 
-  /// The ids that the model sees for a text: stripped, cut and bracketed.
+  /// The ids that the model sees for a text: on one line, stripped, cut and bracketed.
   std::vector<std::int32_t> tokenize(const std::string& text, TextKind kind) const;
 
   std::int64_t dimension() const;         ///< floats an embedding

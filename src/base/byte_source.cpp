@@ -7,8 +7,12 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "sgpt/error.h"
@@ -18,15 +22,25 @@ namespace {
 
 constexpr std::size_t kPackedBytes = std::size_t{1} << 18;  // read from a gzip file at once
 constexpr int kGzipOnly = 16 + MAX_WBITS;                   // zlib: expect a gzip header, check its length and CRC
-constexpr std::byte kMagic[] = {std::byte{0x1f}, std::byte{0x8b}};
+constexpr std::string_view kGzip = "\x1f\x8b";
+
+/// How other packed files begin: they are refused by name, since their bytes are no text.
+struct Packing {
+  std::string_view magic;
+  std::string_view name;
+};
+constexpr std::array kUnknownPackings{Packing{"\x28\xb5\x2f\xfd", "zstd"}, Packing{"\xfd\x37zXZ", "xz"},
+                                      Packing{"BZh91AY&SY", "bzip2"}, Packing{"PK\x03\x04", "zip"},
+                                      Packing{"\x04\x22\x4d\x18", "lz4"}};
 
 }  // namespace
 
 struct ByteSource::Impl {
   std::string name;
-  int descriptor = -1;
-  std::vector<std::byte> packed;  // what was read of the file itself and not yet handed out or unpacked:
-  std::size_t begin = 0;          // packed[begin … end)
+  int descriptor = -1;                // or, without one, bytes in memory:
+  std::span<const std::byte> memory;  // what was not yet read of them
+  std::vector<std::byte> packed;      // what was read of the file itself and not yet handed out or unpacked:
+  std::size_t begin = 0;              // packed[begin … end)
   std::size_t end = 0;
   bool gzip = false;
   bool in_member = false;  // a gzip file is a row of members; most have one
@@ -37,13 +51,19 @@ struct ByteSource::Impl {
     if (gzip) ::inflateEnd(&stream);
   }
 
-  std::size_t read_file(std::span<std::byte> target) const;
+  std::size_t read_file(std::span<std::byte> target);
   bool fill();
-  void detect_gzip();
+  void detect_packing();
   std::size_t unpack(std::span<std::byte> target);
 };
 
-std::size_t ByteSource::Impl::read_file(std::span<std::byte> target) const {
+std::size_t ByteSource::Impl::read_file(std::span<std::byte> target) {
+  if (descriptor < 0) {
+    const auto some = memory.first(std::min(memory.size(), target.size()));
+    std::copy(some.begin(), some.end(), target.begin());
+    memory = memory.subspan(some.size());
+    return some.size();
+  }
   ssize_t got;
   do {
     got = ::read(descriptor, target.data(), target.size());
@@ -63,12 +83,20 @@ bool ByteSource::Impl::fill() {
   return got > 0;
 }
 
-void ByteSource::Impl::detect_gzip() {
+void ByteSource::Impl::detect_packing() {
   packed.resize(kPackedBytes);
+  const auto begins_with = [&](std::string_view magic) {
+    return std::string_view(reinterpret_cast<const char*>(packed.data()), end).starts_with(magic);
+  };
   // Only a first byte that fits asks for a second one: a person at stdin may have typed but one.
-  while ((end == 0 || (end == 1 && packed[0] == kMagic[0])) && fill()) {
+  while ((end == 0 || (end == 1 && begins_with(kGzip.substr(0, 1)))) && fill()) {
   }
-  if (end < std::size(kMagic) || !std::equal(std::begin(kMagic), std::end(kMagic), packed.begin())) return;
+  for (const Packing& packing : kUnknownPackings) {
+    if (!begins_with(packing.magic)) continue;
+    throw UserError(
+        fmt::format("{}: is packed with {}, which is not read; unpack it, or pack it with gzip", name, packing.name));
+  }
+  if (!begins_with(kGzip)) return;
   if (::inflateInit2(&stream, kGzipOnly) != Z_OK) throw MachineError(name + ": no memory to unpack it");
   gzip = true;
   in_member = true;
@@ -85,6 +113,8 @@ std::size_t ByteSource::Impl::unpack(std::span<std::byte> target) {
       return 0;
     }
     if (!in_member) {
+      while (begin < end && packed[begin] == std::byte{0}) ++begin;  // padding, as tapes and archives leave it
+      if (begin == end) continue;
       ::inflateReset(&stream);
       in_member = true;
     }
@@ -119,20 +149,53 @@ ByteSource::ByteSource(const std::filesystem::path& path) : impl_(std::make_uniq
   }
 }
 
+ByteSource::ByteSource(std::string name, std::span<const std::byte> bytes) : impl_(std::make_unique<Impl>()) {
+  impl_->name = std::move(name);
+  impl_->memory = bytes;
+}
+
 ByteSource::~ByteSource() = default;
 ByteSource::ByteSource(ByteSource&&) noexcept = default;
 
 std::size_t ByteSource::read(std::span<std::byte> target) {
   Impl& source = *impl_;
-  if (source.packed.empty()) source.detect_gzip();
+  if (source.packed.empty()) source.detect_packing();
   if (source.gzip) return source.unpack(target);
   if (source.begin == source.end) return source.read_file(target);
-  const std::size_t count = std::min(target.size(), source.end - source.begin);  // what detect_gzip() read
+  const std::size_t count = std::min(target.size(), source.end - source.begin);  // what detect_packing() read
   std::copy_n(source.packed.begin() + static_cast<std::ptrdiff_t>(source.begin), count, target.begin());
   source.begin += count;
   return count;
 }
 
 const std::string& ByteSource::name() const { return impl_->name; }
+
+bool ByteSource::packed() {
+  if (impl_->packed.empty()) impl_->detect_packing();
+  return impl_->gzip;
+}
+
+void require_readable(const std::filesystem::path& file) {
+  std::error_code none;
+  if (file == "-") return;
+  if (::access(file.c_str(), R_OK) != 0) {
+    throw UserError(fmt::format("{}: cannot be opened: {}", file.string(), std::strerror(errno)));
+  }
+  if (std::filesystem::is_directory(file, none)) {
+    throw UserError(fmt::format("{}: is a folder; expected a file of lines", file.string()));
+  }
+}
+
+std::filesystem::path packed_or_plain(const std::filesystem::path& file) {
+  std::error_code none;
+  if (std::filesystem::exists(file, none)) return file;
+  std::filesystem::path other = file;
+  if (file.extension() == ".gz") {
+    other.replace_extension();
+  } else {
+    other += ".gz";
+  }
+  return std::filesystem::exists(other, none) ? other : file;
+}
 
 }  // namespace sgpt

@@ -4,8 +4,11 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
+#include <utility>
 
-#include "base/byte_source.h"
+#include "base/log.h"
+#include "base/unicode.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -13,7 +16,9 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::size_t kReadSize = std::size_t{1} << 20;
+constexpr std::string_view kMark = "\xef\xbb\xbf";
+constexpr std::string_view kJsonSpace = " \t\r";
+constexpr std::size_t kEscape = 6;  // characters of \uXXXX
 
 std::string_view kind_of(dom::element_type type) {
   switch (type) {
@@ -33,72 +38,212 @@ std::string_view kind_of(dom::element_type type) {
 
 // --- lines ----------------------------------------------------------------------------------------------------------
 
-struct LineReader::Impl {
-  explicit Impl(const std::filesystem::path& path) : source(path) {}
-
-  ByteSource source;
-  std::string buffer;  // what was read and not yet handed out, from `begin` on
-  std::size_t begin = 0;
-  std::size_t searched = 0;  // no end of line before this
-  bool at_end = false;
-  std::int64_t number = 0;
-
-  bool fill();
-};
-
-/// Reads more behind what is there; false at the end of the file.
-bool LineReader::Impl::fill() {
-  buffer.erase(0, begin);
-  searched -= begin;
-  begin = 0;
-  const std::size_t size = buffer.size();
-  buffer.resize(size + kReadSize);
-  const std::size_t got = source.read(std::as_writable_bytes(std::span(buffer).subspan(size)));
-  buffer.resize(size + got);
-  return got > 0;
-}
-
-LineReader::LineReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>(path)) {}
-
-LineReader::~LineReader() = default;
-LineReader::LineReader(LineReader&&) noexcept = default;
-
 bool LineReader::next(std::string_view& line) {
-  Impl& reader = *impl_;
   std::size_t end;
-  for (;;) {
-    end = reader.buffer.find('\n', reader.searched);
-    if (end != std::string::npos || reader.at_end) break;
-    reader.searched = reader.buffer.size();
-    reader.at_end = !reader.fill();
+  for (std::size_t searched = 0; (end = text_.ahead().find('\n', searched)) == std::string_view::npos;) {
+    searched = text_.ahead().size();
+    if (!text_.read_more()) break;
   }
-  if (end == std::string::npos) end = reader.buffer.size();
-  if (reader.at_end && reader.begin == reader.buffer.size()) return false;
-  line = std::string_view(reader.buffer).substr(reader.begin, end - reader.begin);
+  const std::string_view ahead = text_.ahead();
+  if (ahead.empty()) return false;
+  offset_ = text_.offset();
+  line = ahead.substr(0, end);
+  text_.consume(std::min(line.size() + 1, ahead.size()));
   if (line.ends_with('\r')) line.remove_suffix(1);
-  reader.begin = reader.searched = std::min(end + 1, reader.buffer.size());
-  ++reader.number;
+  ++number_;
   return true;
 }
 
-std::int64_t LineReader::number() const { return impl_->number; }
-std::string LineReader::place() const { return fmt::format("{}:{}", impl_->source.name(), impl_->number); }
+std::string LineReader::place() const { return fmt::format("{}:{}", text_.name(), number_); }
+
+std::string_view valid_utf8(const LineReader& reader, std::string_view line) {
+  const auto byte = invalid_utf8(line);
+  if (!byte) return line;
+  throw UserError(fmt::format("{}: the line is no valid UTF-8 at byte {}: convert the file first (iconv -t UTF-8)",
+                              reader.place(), *byte));
+}
 
 // --- objects --------------------------------------------------------------------------------------------------------
 
-struct JsonLineReader::Impl {
-  explicit Impl(const std::filesystem::path& path) : lines(path) {}
+namespace {
 
-  LineReader lines;
+/// The code of an escape \uXXXX at the beginning of `json`.
+std::optional<unsigned> escaped_code(std::string_view json) {
+  if (!json.starts_with("\\u") || json.size() < kEscape) return std::nullopt;
+  unsigned code = 0;
+  const char* const digits_end = json.data() + kEscape;
+  const auto [end, error] = std::from_chars(json.data() + 2, digits_end, code, 16);
+  if (error != std::errc() || end != digits_end) return std::nullopt;
+  return code;
+}
+
+/// Writes \uFFFD over every escape of half a surrogate pair; returns how many there were.
+std::int64_t replace_lone_surrogates(std::string& json) {
+  std::int64_t count = 0;
+  for (std::size_t at = 0; (at = json.find('\\', at)) != std::string::npos;) {
+    const std::string_view rest = std::string_view(json).substr(at);
+    const auto code = escaped_code(rest);
+    if (!code || *code < 0xd800 || *code > 0xdfff) {
+      at += code ? kEscape : 2;
+      continue;
+    }
+    const auto next = escaped_code(rest.substr(kEscape));
+    if (*code < 0xdc00 && next && *next >= 0xdc00 && *next <= 0xdfff) {
+      at += 2 * kEscape;
+      continue;
+    }
+    json.replace(at, kEscape, "\\uFFFD");
+    at += kEscape;
+    ++count;
+  }
+  return count;
+}
+
+bool may_hold_surrogates(std::string_view json) {
+  return json.find("\\ud") != std::string_view::npos || json.find("\\uD") != std::string_view::npos;
+}
+
+/// One value after the other, without parsing them: of lines, or of a list.
+class Values {
+ public:
+  Values(TextStream text, JsonLayout layout) : lines_(std::move(text)), layout_(layout) {}
+
+  bool next(std::string_view& value) {
+    if (layout_ == JsonLayout::detect) layout_ = detect();
+    return layout_ == JsonLayout::lines ? next_line(value) : next_element(value);
+  }
+  std::int64_t number() const { return layout_ == JsonLayout::elements ? number_ : lines_.number(); }
+  std::uint64_t offset() const { return layout_ == JsonLayout::elements ? offset_ : lines_.offset(); }
+  const std::string& name() const { return lines_.text().name(); }
+  std::string place() const { return fmt::format("{}:{}", name(), number()); }
+
+ private:
+  JsonLayout detect();
+  bool next_line(std::string_view& value);
+  bool next_element(std::string_view& value);
+  bool skip_to_element();
+  std::size_t find_end();
+  std::optional<char> character(std::size_t place);
+  void consume(std::size_t bytes);
+  [[noreturn]] void broken(std::string_view what) const {
+    throw UserError(fmt::format("{}:{}: broken JSON: {}", name(), line_, what));
+  }
+
+  LineReader lines_;
+  JsonLayout layout_;
+  std::int64_t line_ = 1;  // in a list: at hand
+  std::int64_t number_ = 0;
+  std::uint64_t offset_ = 0;
+  enum class State { begin, behind_element, end } state_ = State::begin;
+};
+
+JsonLayout Values::detect() {
+  const auto first = lines_.text().find_character();
+  if (!first || lines_.text().ahead()[*first] != '[') return JsonLayout::lines;
+  consume(*first + 1);
+  return JsonLayout::elements;
+}
+
+bool Values::next_line(std::string_view& value) {
+  do {
+    if (!lines_.next(value)) return false;
+    if (value.starts_with(kMark)) value.remove_prefix(kMark.size());  // of a file that was put behind another one
+  } while (value.find_first_not_of(kJsonSpace) == std::string_view::npos);
+  return true;
+}
+
+void Values::consume(std::size_t bytes) {
+  const std::string_view gone = lines_.text().ahead().substr(0, bytes);
+  line_ += std::count(gone.begin(), gone.end(), '\n');
+  lines_.text().consume(bytes);
+}
+
+std::optional<char> Values::character(std::size_t place) {
+  while (place >= lines_.text().ahead().size()) {
+    if (!lines_.text().read_more()) return std::nullopt;
+  }
+  return lines_.text().ahead()[place];
+}
+
+/// To the beginning of the next element; false at the end of the list.
+bool Values::skip_to_element() {
+  const auto next_character = [&] {
+    const auto place = lines_.text().find_character();
+    consume(place.value_or(lines_.text().ahead().size()));
+    return place ? character(0) : std::nullopt;
+  };
+  auto next = next_character();
+  if (state_ == State::behind_element && next == ',') {
+    consume(1);
+    next = next_character();
+  } else if (next == ']') {
+    consume(1);
+    if (next_character()) broken("something stands behind the end of the list");
+    state_ = State::end;
+    return false;
+  } else if (state_ == State::behind_element) {
+    broken(next ? "expected a comma or ] behind an element of the list" : "the list has no end");
+  }
+  if (!next) broken("the list has no end");
+  return true;
+}
+
+/// Where the element ends that begins ahead: at its last bracket, or before a comma or bracket of the list.
+std::size_t Values::find_end() {
+  std::int64_t depth = 0;
+  bool quoted = false;
+  for (std::size_t place = 0;; ++place) {
+    const auto found = character(place);
+    if (!found) broken("the list ends in the middle of an element");
+    if (quoted) {
+      if (*found == '\\') ++place;
+      if (*found == '"') quoted = false;
+    } else if (*found == '"') {
+      quoted = true;
+    } else if (*found == '{' || *found == '[') {
+      ++depth;
+    } else if (depth == 0 && (*found == ',' || *found == ']')) {
+      return place;
+    } else if ((*found == '}' || *found == ']') && --depth == 0) {
+      return place + 1;
+    }
+  }
+}
+
+bool Values::next_element(std::string_view& value) {
+  if (state_ == State::end || !skip_to_element()) return false;
+  number_ = line_;
+  offset_ = lines_.text().offset();
+  const std::size_t end = find_end();
+  value = lines_.text().ahead().substr(0, end);
+  consume(end);
+  state_ = State::behind_element;
+  return true;
+}
+
+}  // namespace
+
+struct JsonLineReader::Impl {
+  Impl(TextStream text, JsonLayout layout) : lines(std::move(text), layout) {}
+
+  Values lines;
+  std::string mended;  // the line, where it held half surrogates
+  std::int64_t surrogates = 0;
+  std::string first_surrogate;  // its place
   dom::parser parser;
   dom::object object;
 
-  /// The value, or nothing when it is missing or null.
+  /// The value (of equal keys the last one's, as Python and others have it), or nothing when it is missing or null.
   std::optional<dom::element> find(std::string_view key) const {
-    dom::element value;
-    if (object.at_key(key).get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
+    std::optional<dom::element> value;
+    for (const dom::key_value_pair field : object) {
+      if (field.key == key) value = field.value;
+    }
+    if (value && value->is_null()) return std::nullopt;
     return value;
   }
+  std::string_view without_lone_surrogates(std::string_view line);
+  void tell_surrogates() const;
   [[noreturn]] void wrong_kind(std::string_view key, std::string_view expected, dom::element found) const {
     throw UserError(fmt::format("{}: \"{}\" is {}; expected {}", lines.place(), key, kind_of(found.type()), expected));
   }
@@ -132,28 +277,55 @@ struct JsonLineReader::Impl {
   }
 };
 
-JsonLineReader::JsonLineReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>(path)) {}
+std::string_view JsonLineReader::Impl::without_lone_surrogates(std::string_view line) {
+  if (!may_hold_surrogates(line)) return line;
+  mended = line;
+  const std::int64_t count = replace_lone_surrogates(mended);
+  if (count == 0) return line;
+  if (surrogates == 0) first_surrogate = lines.place();
+  surrogates += count;
+  return mended;
+}
+
+void JsonLineReader::Impl::tell_surrogates() const {
+  if (surrogates == 0) return;
+  log::warning_once(
+      fmt::format("{}: {} lone surrogate{} (\\ud800 to \\udfff, halves of a character) read as U+FFFD, the "
+                  "first in {}",
+                  lines.name(), surrogates, surrogates == 1 ? " was" : "s were", first_surrogate));
+}
+
+JsonLineReader::JsonLineReader(TextStream text, JsonLayout layout)
+    : impl_(std::make_unique<Impl>(std::move(text), layout)) {}
+JsonLineReader::JsonLineReader(const std::filesystem::path& path) : JsonLineReader(TextStream(path)) {}
 JsonLineReader::~JsonLineReader() = default;
 JsonLineReader::JsonLineReader(JsonLineReader&&) noexcept = default;
 
 bool JsonLineReader::next() {
   std::string_view line;
-  do {
-    if (!impl_->lines.next(line)) return false;
-  } while (line.find_first_not_of(" \t") == std::string_view::npos);
+  if (!impl_->lines.next(line)) {
+    impl_->tell_surrogates();
+    return false;
+  }
+  line = impl_->without_lone_surrogates(line);
   dom::element root;
   const auto error = impl_->parser.parse(line.data(), line.size()).get(root);
+  if (const auto byte = error == simdjson::UTF8_ERROR ? invalid_utf8(line) : std::nullopt) {
+    throw UserError(
+        fmt::format("{}: no valid UTF-8 at byte {}: convert the file first (iconv -t UTF-8)", place(), *byte));
+  }
   if (error != simdjson::SUCCESS) {
     throw UserError(fmt::format("{}: broken JSON: {}", place(), simdjson::error_message(error)));
   }
   if (root.get_object().get(impl_->object) != simdjson::SUCCESS) {
-    throw UserError(fmt::format("{}: expected a JSON object in each line, found {}", place(), kind_of(root.type())));
+    throw UserError(fmt::format("{}: expected a JSON object, found {}", place(), kind_of(root.type())));
   }
   return true;
 }
 
 std::int64_t JsonLineReader::number() const { return impl_->lines.number(); }
 std::string JsonLineReader::place() const { return impl_->lines.place(); }
+std::uint64_t JsonLineReader::offset() const { return impl_->lines.offset(); }
 
 std::optional<std::string> JsonLineReader::string(std::string_view key) const {
   const auto value = impl_->find(key);
@@ -190,6 +362,7 @@ std::vector<JsonLineReader::NamedIntegers> JsonLineReader::integer_lists(std::st
   std::vector<NamedIntegers> result;
   const dom::object fields = value->get_object().value_unsafe();
   for (const dom::key_value_pair field : fields) {
+    std::erase_if(result, [&](const NamedIntegers& earlier) { return earlier.name == field.key; });
     result.push_back({std::string(field.key), impl_->integers_of(field.key, field.value)});
   }
   return result;

@@ -1,7 +1,9 @@
 #include "base/log.h"
 
 #include <cstdio>
+#include <mutex>
 #include <string>
+#include <unordered_set>
 
 namespace sgpt::log {
 namespace {
@@ -17,5 +19,12 @@ void write_line(std::string_view prefix, std::string_view line) {
 
 void info(std::string_view line) { write_line("", line); }
 void warning(std::string_view line) { write_line("warning: ", line); }
+
+void warning_once(std::string_view line) {
+  static std::mutex mutex;
+  static std::unordered_set<std::string> told;
+  const std::lock_guard lock(mutex);
+  if (told.emplace(line).second) warning(line);
+}
 
 }  // namespace sgpt::log

@@ -17,18 +17,26 @@
 
 namespace sgpt {
 
-MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  present(path);  // says of a link that its target is not there
-  // Without O_NONBLOCK, opening a FIFO would wait for its writer.
-  const File file = File::open(path, O_RDONLY | O_NONBLOCK);
+namespace {
+
+File opened(const std::filesystem::path& path) {
+  present(path);                                   // says of a link that its target is not there
+  return File::open(path, O_RDONLY | O_NONBLOCK);  // else opening a FIFO would wait for its writer
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path) : MappedFile(opened(path), path) {}
+
+MappedFile::MappedFile(const File& file, std::filesystem::path path) : path_(std::move(path)) {
   const struct stat status = file.status();
-  if (!S_ISREG(status.st_mode)) throw UserError(fmt::format("{}: expected a regular file", path.string()));
+  if (!S_ISREG(status.st_mode)) throw UserError(fmt::format("{}: expected a regular file", path_.string()));
   size_ = static_cast<std::size_t>(status.st_size);
   if (size_ == 0) return;
   void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);  // the mapping holds the file
   if (data == MAP_FAILED) {
     const int reason = errno;
-    throw MachineError(fmt::format("{}: {} bytes cannot be mapped: {}", path.string(), size_, std::strerror(reason)));
+    throw MachineError(fmt::format("{}: {} bytes cannot be mapped: {}", path_.string(), size_, std::strerror(reason)));
   }
   data_ = data;
   mapping_ = NamedMapping(data_, size_, path_);

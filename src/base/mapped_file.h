@@ -10,12 +10,16 @@
 
 namespace sgpt {
 
+class File;
+
 /// Maps a whole file read-only. An empty file has an empty view. Movable; the bytes keep their place.
 class MappedFile {
  public:
   MappedFile() = default;
   /// Throws UserError when the file is missing, no regular file, or not readable.
   explicit MappedFile(const std::filesystem::path& path);
+  /// An open file, which the caller may close; `path` is its name in messages.
+  MappedFile(const File& file, std::filesystem::path path);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();

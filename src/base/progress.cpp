@@ -74,7 +74,8 @@ void Progress::draw(bool last) {
   const double seconds = duration<double>(steady_clock::now() - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done_ - resumed_) / seconds : 0;
   std::string line = title_ + " ";
-  if (total_ > 0) {
+  const bool known = total_ > 0 && done_ <= total_;  // a total that was passed was none
+  if (known) {
     const double part = std::clamp(static_cast<double>(done_) / static_cast<double>(total_), 0.0, 1.0);
     if (terminal_) line += bar_text(part) + " ";
     line += fmt::format("{}/{} {} ({:.0f}%)", done_, total_, unit_, part * 100);
@@ -84,7 +85,7 @@ void Progress::draw(bool last) {
   if (rate > 0) line += fmt::format(", {} {}/s", rate_text(rate), unit_);
   if (last) {
     line += fmt::format(", took {}", clock_text(seconds));
-  } else if (total_ > 0 && rate > 0) {
+  } else if (known && rate > 0) {
     line += fmt::format(", {} left", clock_text(static_cast<double>(total_ - done_) / rate));
   }
   if (!note_.empty()) line += ", " + note_;

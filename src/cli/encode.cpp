@@ -35,7 +35,7 @@ TextFormat format_from(const std::string& name) {
 void encode(const EncoderTeam& team, EncodeFileJob job) {
   std::int64_t rows = 0;
   {
-    Progress progress("encoding", "texts", count_texts(job.input));
+    Progress progress("encoding", "texts", count_texts(job.input, job.format));
     job.on_rows = [&](std::int64_t done) { progress.update(done); };
     rows = encode_file(team, job);
   }
@@ -73,8 +73,10 @@ void add_encode(CLI::App& app) {
   command
       ->add_option(
           "--input", options->job.input,
-          "Texts: a file whose name ends in .jsonl, or that begins with '{', holds one JSON object a line with\n"
-          "\"text\" and, as in BEIR's corpora, maybe \"title\"; any other file holds one text a line. - is stdin")
+          "Texts: what begins with '{', or with '[' and '{', holds JSON objects, one a line or in a list, with "
+          "\"text\"\n"
+          "and, as in BEIR's corpora, maybe \"title\"; any other file holds one text a line. Packed with gzip or not;\n"
+          "- is stdin")
       ->required()
       ->type_name("FILE");
   command->add_option("--output", options->job.output, "Where the embeddings go, such as out.npy; - is stdout")

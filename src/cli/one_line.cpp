@@ -1,39 +1,23 @@
 #include "cli/one_line.h"
 
 #include <array>
-#include <cstdint>
+
+#include "base/unicode.h"
 
 namespace sgpt::cli {
 namespace {
 
-struct Character {
-  std::uint32_t code_point;
-  std::size_t bytes;
-};
-
-/// The first character of valid UTF-8; a byte that begins none counts as a character of its own.
-Character first_character(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (bytes == 1 || bytes > text.size()) return {lead, 1};
-  std::uint32_t code_point = lead & (0x7fu >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    code_point = code_point << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
-  }
-  return {code_point, bytes};
-}
-
 /// Controls (which could command the terminal), line separators and the usual spaces.
-bool is_gap(std::uint32_t c) {
+bool is_gap(char32_t c) {
   return c <= 0x20 || (c >= 0x7f && c <= 0xa0) || (c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) ||
          (c >= 0x2066 && c <= 0x2069) || c == 0x3000 || c == 0xfeff;
 }
 
 /// Columns on a terminal, after the blocks of Unicode's East Asian Width.
-std::size_t columns_of_character(std::uint32_t c) {
+std::size_t columns_of_character(char32_t c) {
   struct Range {
-    std::uint32_t first;
-    std::uint32_t last;
+    char32_t first;
+    char32_t last;
   };
   constexpr std::array<Range, 4> kCombining{{{0x300, 0x36f}, {0x1ab0, 0x1aff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}}};
   constexpr std::array<Range, 8> kWide{{{0x1100, 0x115f},
@@ -61,14 +45,14 @@ std::string one_line(std::string_view text, std::size_t width) {
   std::size_t cut = 0;  // where the line ends when "…" must follow
   bool gap = false;
   while (!text.empty()) {
-    const Character character = first_character(text);
+    const Utf8Character character = first_character(text);
     const std::string_view bytes = text.substr(0, character.bytes);
     text.remove_prefix(character.bytes);
-    if (is_gap(character.code_point)) {
+    if (is_gap(character.code)) {
       gap = !line.empty();
       continue;
     }
-    const std::size_t columns = columns_of_character(character.code_point) + (gap ? 1 : 0);
+    const std::size_t columns = columns_of_character(character.code) + (gap ? 1 : 0);
     if (used + columns > width) return width == 0 ? "" : line.substr(0, cut) + "…";
     if (gap) line += ' ';
     line += bytes;
@@ -82,8 +66,8 @@ std::string one_line(std::string_view text, std::size_t width) {
 std::size_t columns_of(std::string_view line) {
   std::size_t columns = 0;
   while (!line.empty()) {
-    const Character character = first_character(line);
-    columns += columns_of_character(character.code_point);
+    const Utf8Character character = first_character(line);
+    columns += columns_of_character(character.code);
     line.remove_prefix(character.bytes);
   }
   return columns;

@@ -7,15 +7,17 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "base/byte_source.h"
 #include "base/json_lines.h"
 #include "base/log.h"
-#include "base/mapped_file.h"
 #include "base/unicode.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
@@ -34,12 +36,6 @@ namespace {
 constexpr std::size_t kWidthOfFiles = 160;  // columns of a line that no terminal shows
 constexpr std::size_t kWidestId = 40;       // columns
 constexpr std::size_t kQueriesAtOnce = 256;
-
-/// What is looked for.
-struct Question {
-  std::string text;
-  std::optional<std::string> id = {};  // as its file has it
-};
 
 struct SearchArguments {
   std::filesystem::path model;
@@ -84,9 +80,10 @@ std::string for_people(const std::vector<Hit>& hits, const CorpusIndex& index) {
 }
 
 /// One object a query and line.
-std::string for_machines(const Question& question, const std::vector<Hit>& hits, const CorpusIndex& index) {
-  const std::string id = question.id ? fmt::format("\"id\": {}, ", json_quoted(*question.id)) : "";
-  std::string json = fmt::format("{{{}\"query\": {}, \"hits\": [", id, json_quoted(question.text));
+std::string for_machines(const std::string& query, const std::optional<std::string>& query_id,
+                         const std::vector<Hit>& hits, const CorpusIndex& index) {
+  const std::string id = query_id ? fmt::format("\"id\": {}, ", json_quoted(*query_id)) : "";
+  std::string json = fmt::format("{{{}\"query\": {}, \"hits\": [", id, json_quoted(query));
   int rank = 0;
   for (const Hit& hit : hits) {
     const Document document = index.document(hit.document);
@@ -98,40 +95,36 @@ std::string for_machines(const Question& question, const std::vector<Hit>& hits,
   return json + "]}\n";
 }
 
-void check_query(const std::string& query, const std::string& place) {
-  if (const auto bad = invalid_utf8(query)) {
-    throw UserError(fmt::format("{}: byte {} is no valid UTF-8", place, *bad));
-  }
-  if (strip(query).empty()) {
-    throw UserError(fmt::format("{}: the query is empty; expected a text to search for", place));
-  }
-}
-
-/// Lines without a query are passed over, and told.
-class BlankLines {
+/// What is looked for, and where it stands.
+class Questions {
  public:
-  void add(const std::string& place) {
-    if (count_++ == 0) first_ = place;
-  }
-  void tell() const {
-    if (count_ == 0) return;
-    log::warning(fmt::format("{}: a blank line, the first of {} that were passed over", first_, count_));
+  void add(std::string text, std::string place, std::optional<std::string> id = {}) {
+    if (const auto bad = invalid_utf8(text)) {
+      throw UserError(fmt::format("{}: byte {} of the query is no valid UTF-8", place, *bad));
+    }
+    if (strip(text).empty()) {
+      throw UserError(fmt::format("{}: the query is empty; expected a text to search for", place));
+    }
+    texts.push_back(std::move(text));
+    places.push_back(std::move(place));
+    ids.push_back(std::move(id));
   }
 
- private:
-  std::int64_t count_ = 0;
-  std::string first_;
+  std::size_t size() const { return texts.size(); }
+
+  std::vector<std::string> texts;
+  std::vector<std::string> places;
+  std::vector<std::optional<std::string>> ids;  // as their file has them
 };
 
 /// `several`: each answer is headed by its query.
-void answer(const std::vector<Question>& questions, bool several, const SearchArguments& arguments,
-            const CorpusIndex& index) {
-  std::vector<std::string> texts;
-  for (const Question& question : questions) texts.push_back(question.text);
-  const auto hits = index.search(texts, arguments.top_k);
-  for (std::size_t i = 0; i < questions.size(); ++i) {
+void answer(const Questions& questions, std::size_t first, std::size_t count, bool several,
+            const SearchArguments& arguments, const CorpusIndex& index) {
+  const auto texts = std::span(questions.texts).subspan(first, count);
+  const auto hits = index.search(texts, arguments.top_k, TextPlaces(questions.places).subspan(first, count));
+  for (std::size_t i = 0; i < count; ++i) {
     if (arguments.json) {
-      print_result(for_machines(questions[i], hits[i], index));
+      print_result(for_machines(texts[i], questions.ids[first + i], hits[i], index));
     } else if (several) {
       print_result(fmt::format("{}\n{}\n", one_line(texts[i], output_width()), for_people(hits[i], index)));
     } else {
@@ -141,73 +134,86 @@ void answer(const std::vector<Question>& questions, bool several, const SearchAr
 }
 
 /// Queries that are known beforehand are answered many at a time: the corpus is gone through once for all of them.
-void answer_all(const std::vector<Question>& questions, const SearchArguments& arguments, const CorpusIndex& index) {
+void answer_all(const Questions& questions, const SearchArguments& arguments, const CorpusIndex& index) {
   for (std::size_t first = 0; first < questions.size(); first += kQueriesAtOnce) {
-    const auto begin = questions.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto count = std::min(kQueriesAtOnce, questions.size() - first);
-    answer({begin, begin + static_cast<std::ptrdiff_t>(count)}, questions.size() > 1, arguments, index);
+    const std::size_t count = std::min(kQueriesAtOnce, questions.size() - first);
+    answer(questions, first, count, questions.size() > 1, arguments, index);
   }
 }
 
-/// A line of stdin, a query; a person at a terminal is asked for each.
-void answer_stdin(const SearchArguments& arguments, const CorpusIndex& index) {
-  const bool asked = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-  if (asked) {
-    log::info(fmt::format("{} documents; type what you look for, an empty line or Ctrl-D ends", index.documents()));
-  }
+/// A person at a terminal is asked for one query after the other.
+void ask(const SearchArguments& arguments, const CorpusIndex& index) {
+  log::info(fmt::format("{} documents; type what you look for, an empty line or Ctrl-D ends", index.documents()));
   LineReader lines("-");
-  BlankLines blank;
   for (std::string_view line;;) {
-    if (asked) fmt::print(stderr, "search> ");
+    fmt::print(stderr, "search> ");
     if (!lines.next(line)) break;
-    const std::string query(line);
-    if (strip(query).empty()) {
-      if (asked) return;
-      blank.add(lines.place());
-      continue;
-    }
+    if (line.find_first_not_of(" \t") == std::string_view::npos) return;
+    Questions question;
     try {
-      check_query(query, lines.place());
+      question.add(std::string(line), lines.place());
     } catch (const UserError& error) {
-      if (!asked) throw;
       log::warning(error.what());  // a person may simply ask again
       continue;
     }
-    answer({{.text = query}}, !asked, arguments, index);
+    answer(question, 0, 1, false, arguments, index);
   }
-  blank.tell();
-  if (asked) fmt::print(stderr, "\n");
+  fmt::print(stderr, "\n");
+}
+
+/// The next text of a source, whose lines without one are passed over, and told.
+class QuestionSource {
+ public:
+  explicit QuestionSource(const std::filesystem::path& path) : source_(path, TextFormat::automatic) {}
+
+  bool next(Questions& questions) {
+    for (std::string text; source_.next(text);) {
+      std::optional<std::string> id = source_.id();
+      if (!id && strip(text).empty()) {
+        if (blank_++ == 0) first_blank_ = source_.place();
+        continue;
+      }
+      questions.add(std::move(text), source_.place(), std::move(id));
+      return true;
+    }
+    if (blank_ > 0) {
+      log::warning(fmt::format("{}: a blank line, the first of {} that were passed over", first_blank_, blank_));
+    }
+    return false;
+  }
+
+ private:
+  TextSource source_;
+  std::int64_t blank_ = 0;
+  std::string first_blank_;
+};
+
+/// Texts of stdin, each answered as it comes.
+void answer_stdin(const SearchArguments& arguments, const CorpusIndex& index) {
+  if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) return ask(arguments, index);
+  QuestionSource source("-");
+  for (Questions question; source.next(question); question = {}) answer(question, 0, 1, true, arguments, index);
 }
 
 /// Those of the command line, then those of the file.
-std::vector<Question> questions_of(const SearchArguments& arguments) {
-  std::vector<Question> questions;
+Questions questions_of(const SearchArguments& arguments) {
+  Questions questions;
   for (const std::string& query : arguments.queries) {
-    check_query(query, fmt::format("query {}", questions.size() + 1));
-    questions.push_back({.text = query});
+    questions.add(query, fmt::format("query {}", questions.size() + 1));
   }
   if (arguments.queries_file.empty()) return questions;
-  TextSource source(arguments.queries_file, TextFormat::automatic);
-  BlankLines blank;
-  bool any = false;
-  for (Question question; source.next(question.text);) {
-    question.id = source.id();
-    if (!question.id && strip(question.text).empty()) {
-      blank.add(source.place());
-      continue;
-    }
-    check_query(question.text, source.place());
-    questions.push_back(question);
-    any = true;
-  }
-  blank.tell();
-  if (!any) throw UserError(fmt::format("{}: no query found", arguments.queries_file));
+  const std::size_t typed = questions.size();
+  for (QuestionSource source(arguments.queries_file); source.next(questions);) continue;
+  if (questions.size() == typed) throw UserError(fmt::format("{}: no query found", arguments.queries_file));
   return questions;
 }
 
 void run_search(const SearchArguments& arguments) {
-  const auto questions = questions_of(arguments);
-  const MappedFile corpus(arguments.corpus);  // a wrong path is told before the model is loaded
+  const Questions questions = questions_of(arguments);
+  require_readable(arguments.corpus);  // a wrong path is told before the model is loaded
+  if (arguments.corpus == "-" && (questions.size() == 0 || arguments.queries_file == "-")) {
+    throw UserError("search: corpus and queries cannot both come from stdin; name a file for one of them");
+  }
   const std::filesystem::path model = model_folder(arguments.model);
   GivenPaths()
       .reads("--corpus", arguments.corpus)
@@ -218,12 +224,14 @@ void run_search(const SearchArguments& arguments) {
   const Encoder encoder = load_encoder(model, arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
     return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
   });
-  const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
-  if (questions.empty()) {
+  const EncoderTeam team(encoder);
+  const CorpusIndex index(team, arguments.corpus, arguments.cache);
+  if (questions.size() == 0) {
     answer_stdin(arguments, index);
   } else {
     answer_all(questions, arguments, index);
   }
+  team.tell_cut_texts();
 }
 
 }  // namespace
@@ -231,12 +239,13 @@ void run_search(const SearchArguments& arguments) {
 void add_search(CLI::App& app) {
   auto* command = app.add_subcommand("search", "Find the documents of a corpus that answer a query best");
   command->footer(
-      "Without QUERY and --queries, queries are read from stdin, a line each; at a terminal you are asked.");
+      "Without QUERY and --queries, queries are read from stdin, as from a file; at a terminal you are asked.");
   auto arguments = std::make_shared<SearchArguments>();
   add_model_option(*command, "--model", arguments->model);
   command
-      ->add_option(names("--corpus"), arguments->corpus,
-                   "Documents: lines of JSON with \"_id\", \"text\" and, where there is one, \"title\"")
+      ->add_option(
+          names("--corpus"), arguments->corpus,
+          "Documents: JSON objects, one a line or in a list, with \"_id\", \"text\" and, where there is one, \"title\"")
       ->required()
       ->type_name("FILE.jsonl");
   command
@@ -250,7 +259,7 @@ void add_search(CLI::App& app) {
       ->capture_default_str();
   command
       ->add_option(names("--queries"), arguments->queries_file,
-                   "File of queries: lines of text, or lines of JSON with \"text\" where its name ends in .jsonl")
+                   "File of queries: lines of text, or JSON objects with \"text\", one a line or in a list")
       ->type_name("FILE");
   command->add_flag(names("--json"), arguments->json, "Print JSON, an object for each query on a line of its own");
   add_encoder_options(*command, arguments->encoder);

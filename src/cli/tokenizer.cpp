@@ -3,20 +3,18 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
-#include "base/json_lines.h"
 #include "base/log.h"
 #include "base/output_target.h"
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/given_paths.h"
-#include "sgpt/error.h"
+#include "encode/text_source.h"
 #include "text/bpe_trainer.h"
 
 namespace sgpt::cli {
@@ -28,50 +26,17 @@ struct Options {
   BpeTrainerOptions trainer;
 };
 
-/// Adds a text; what is wrong with it is said with its place.
-void add(BpeTrainer& trainer, std::string_view text, const auto& reader) {
-  try {
-    trainer.add(text);
-  } catch (const UserError& error) {
-    throw UserError(fmt::format("{}: {}", reader.place(), error.what()));
-  }
-}
-
-void add_json_lines(BpeTrainer& trainer, const std::filesystem::path& path, const auto& count_one) {
-  JsonLineReader reader(path);
-  while (reader.next()) {
-    const auto title = reader.string("title");
-    const auto text = reader.string("text");
-    if (!title && !text)
-      throw UserError(fmt::format("{}: expected \"title\" or \"text\", found neither", reader.place()));
-    if (title) add(trainer, *title, reader);
-    if (text) add(trainer, *text, reader);
-    count_one();
-  }
-}
-
-void add_plain_lines(BpeTrainer& trainer, const std::filesystem::path& path, const auto& count_one) {
-  LineReader reader(path);
-  for (std::string_view line; reader.next(line);) {
-    add(trainer, line, reader);
-    count_one();
-  }
-}
-
 void read_inputs(const Options& options, BpeTrainer& trainer) {
-  Progress progress("Reading", "lines", 0);
-  std::int64_t lines = 0;
-  const auto count_one = [&] {
-    if (++lines % 1024 == 0) progress.update(lines);
-  };
+  Progress progress("Reading", "texts", 0);
+  std::int64_t texts = 0;
   for (const auto& path : options.inputs) {
-    if (path.extension() == ".jsonl") {
-      add_json_lines(trainer, path, count_one);
-    } else {
-      add_plain_lines(trainer, path, count_one);
+    TextSource source(path, TextFormat::automatic);
+    for (std::string text; source.next(text);) {
+      trainer.add(text);
+      if (++texts % 1024 == 0) progress.update(texts);
     }
   }
-  progress.update(lines);
+  progress.update(texts);
 }
 
 TrainedBpe train(const Options& options, BpeTrainer& trainer) {
@@ -100,9 +65,10 @@ void add_train_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("train", "Train a byte-level BPE tokenizer in BLOOM's configuration");
   command
-      ->add_option(
-          "-i,--input", options->inputs,
-          "Texts to learn from: files with one text a line, or .jsonl files, whose \"title\" and \"text\" are used")
+      ->add_option("-i,--input", options->inputs,
+                   "Texts to learn from: files with one text a line, or JSON objects, one a line or in a list, whose "
+                   "\"title\" and\n"
+                   "\"text\" are used; packed with gzip or not")
       ->required();
   command
       ->add_option(names("--vocab_size"), options->trainer.vocab_size,

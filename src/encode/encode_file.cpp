@@ -32,6 +32,9 @@ constexpr std::size_t kChunkBytes = std::size_t{64} << 20;
 constexpr double kShortSeconds = 5;
 constexpr double kLongSeconds = 30;
 
+/// Changed whenever a file's texts, or how a text is prepared, become others.
+constexpr int kReading = 2;
+
 std::filesystem::path beside(const std::filesystem::path& file, const char* suffix) {
   std::filesystem::path result = file;
   result += suffix;
@@ -49,6 +52,7 @@ Json describe(const Encoder& encoder, const EncodeFileJob& job, std::optional<Co
   return {{"model", model_identity(encoder)},
           {"options", embedding_key(encoder, type)},
           {"kind", job.kind == TextKind::query ? "query" : "document"},
+          {"reading", kReading},
           {"format", static_cast<int>(job.format)},
           {"input", fmt::format("{}:{}:{}", std::filesystem::weakly_canonical(job.input, none).string(),
                                 std::filesystem::file_size(job.input, none),
@@ -91,15 +95,22 @@ std::int64_t rows_to_keep(const std::filesystem::path& journal, const Json& job,
   return rows;
 }
 
-bool read_chunk(TextSource& source, std::size_t size, std::vector<std::string>& texts) {
-  texts.clear();
+struct Chunk {
+  std::vector<std::string> texts;
+  std::vector<std::string> places;
+};
+
+/// At most so many texts; none at the end.
+Chunk read_chunk(TextSource& source, std::size_t size) {
+  Chunk chunk;
   std::size_t bytes = 0;
   std::string text;
-  while (texts.size() < size && bytes < kChunkBytes && source.next(text)) {
+  while (chunk.texts.size() < size && bytes < kChunkBytes && source.next(text)) {
     bytes += text.size();
-    texts.push_back(std::move(text));
+    chunk.texts.push_back(std::move(text));
+    chunk.places.push_back(source.place());
   }
-  return !texts.empty();
+  return chunk;
 }
 
 }  // namespace
@@ -118,19 +129,18 @@ std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job) {
       throw UserError(fmt::format("{}: the file became shorter while it was read", job.input.string()));
   }
   job.on_rows(rows.rows());
-  std::vector<std::string> texts;
-  std::size_t chunk = kFirstChunk;
-  while (read_chunk(source, chunk, texts)) {
+  std::size_t size = kFirstChunk;
+  for (Chunk chunk; chunk = read_chunk(source, size), !chunk.texts.empty();) {
     const auto start = std::chrono::steady_clock::now();
-    rows.append(team.encode(texts, job.kind).values);
+    rows.append(team.encode(chunk.texts, job.kind, chunk.places).values);
     if (journaled) {
       rows.flush();
       write_file(journal, Json{{"job", description}, {"rows", rows.rows()}}.dump());
     }
     job.on_rows(rows.rows());
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (seconds < kShortSeconds) chunk = std::min(chunk * 2, kLargestChunk);
-    if (seconds > kLongSeconds) chunk = std::max(chunk / 2, kSmallestChunk);
+    if (seconds < kShortSeconds) size = std::min(size * 2, kLargestChunk);
+    if (seconds > kLongSeconds) size = std::max(size / 2, kSmallestChunk);
   }
   rows.finish();
   if (journaled) files::remove_all(journal);
@@ -141,21 +151,6 @@ std::optional<ComputeType> recorded_compute_type(const Encoder& encoder, const E
   const Json found = read_journal(journal_of(job));
   if (!found.is_object() || !found.contains("job") || !can_continue(job)) return std::nullopt;
   return matching_type(encoder, [&](ComputeType type) { return found["job"] == describe(encoder, job, type); });
-}
-
-std::int64_t count_texts(const std::filesystem::path& input) {
-  std::error_code none;
-  if (!std::filesystem::is_regular_file(input, none)) return 0;
-  std::ifstream in(input, std::ios::binary);
-  std::vector<char> block(std::size_t{1} << 20);
-  std::int64_t lines = 0;
-  char last = '\n';
-  while (in.read(block.data(), static_cast<std::streamsize>(block.size())), in.gcount() > 0) {
-    const auto end = block.begin() + in.gcount();
-    lines += std::count(block.begin(), end, '\n');
-    last = *(end - 1);
-  }
-  return lines + (last != '\n' ? 1 : 0);
 }
 
 }  // namespace sgpt

@@ -30,7 +30,4 @@ std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job);
 /// ComputeType::automatic goes on with, whatever it stands for by now.
 std::optional<ComputeType> recorded_compute_type(const Encoder& encoder, const EncodeFileJob& job);
 
-/// How many texts a regular file holds, counted by its lines (of JSON: about); 0 where it cannot be known.
-std::int64_t count_texts(const std::filesystem::path& input);
-
 }  // namespace sgpt

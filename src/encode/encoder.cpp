@@ -114,35 +114,36 @@ void Encoder::Parts::embed(const TokenBatch& batch, Arena& arena, Matrix e) cons
   backend->download(pooled, e);
 }
 
-Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind kind) const {
+Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind kind, TextPlaces places) const {
   const ThreadScope threads(options.threads);
-  const std::vector<TokenIds> ids = preparation.ids(texts, kind);
+  PreparedTexts prepared = preparation.prepare(texts, kind, places);
+  const std::vector<TokenIds>& ids = prepared.ids;
   const std::int64_t d = dimension();
   Embeddings result;
   result.rows = static_cast<std::int64_t>(texts.size());
   result.dimension = d;
+  result.cut = std::move(prepared.cut);
   result.values.resize(texts.size() * static_cast<std::size_t>(d));
 
   const auto empty = std::find_if(ids.begin(), ids.end(), [](const TokenIds& text) { return text.empty(); });
   if (empty != ids.end() && !warned_of_empty_texts.exchange(true)) {
-    log::warning(fmt::format("text {} of {} has no token: such texts get a vector of zeros", empty - ids.begin() + 1,
-                             texts.size()));
+    const auto number = static_cast<std::size_t>(empty - ids.begin());
+    log::warning(fmt::format("{}: the text has no token: such texts get a vector of zeros",
+                             place_of(number, texts.size(), places)));
   }
 
   ArenaPool::Lease lease(arenas);
   std::vector<float> rows;
-  for (const std::vector<std::size_t>& places : plan_batches(ids, options.token_budget)) {
-    const auto count = static_cast<std::int64_t>(places.size());
-    rows.resize(places.size() * static_cast<std::size_t>(d));
+  for (const std::vector<std::size_t>& numbers : plan_batches(ids, options.token_budget)) {
+    const auto count = static_cast<std::int64_t>(numbers.size());
+    rows.resize(numbers.size() * static_cast<std::size_t>(d));
     const Matrix e(rows.data(), count, d);
-    embed(pack_texts(ids, places), *lease, e);
+    embed(pack_texts(ids, numbers), *lease, e);
     for (std::int64_t b = 0; b < count; ++b) {
-      const std::size_t place = places[static_cast<std::size_t>(b)];
+      const std::size_t place = numbers[static_cast<std::size_t>(b)];
       if (!all_finite(e.slice(b, 1))) {
-        throw UserError(
-            fmt::format("{}: the embedding of text {} of {} is not finite: the model's weights are too large or "
-                        "broken",
-                        folder.path.string(), place + 1, texts.size()));
+        throw UserError(fmt::format("{}: the embedding is not finite: the weights of {} are too large or broken",
+                                    place_of(place, texts.size(), places), folder.path.string()));
       }
       std::copy_n(e.f32_row(b), d, result.values.begin() + static_cast<std::ptrdiff_t>(place) * d);
     }

@@ -60,8 +60,8 @@ struct Encoder::Parts {
   mutable std::atomic<bool> warned_of_empty_texts = false;
 
   std::int64_t dimension() const { return folder.config.hidden * static_cast<std::int64_t>(options.pooling.size()); }
-  /// What Encoder::encode does.
-  Embeddings encode(std::span<const std::string> texts, TextKind kind) const;
+  /// What Encoder::encode does; messages name the places.
+  Embeddings encode(std::span<const std::string> texts, TextKind kind, TextPlaces places = {}) const;
   /// Embeddings of one packed batch, from host to host: e[B, dimension()].
   void embed(const TokenBatch& batch, Arena& arena, Matrix e) const;
 };

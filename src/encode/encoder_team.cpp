@@ -1,5 +1,5 @@
-// Rank 0 sends every request to all: a header {kind, bytes}, then the texts. Each rank deals them out in the same way,
-// embeds its share, and rank 0 gathers the rows. A header without a kind ends the work.
+// Rank 0 sends every request to all: a header {kind, bytes of the texts, bytes of their places}, then both. Each rank
+// deals them out in the same way, embeds its share, and rank 0 gathers the rows. A header without a kind ends the work.
 #include "encode/encoder_team.h"
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/unicode.h"
+#include "encode/encoder_parts.h"
 #include "encode/model_identity.h"
 #include "sgpt/error.h"
 
@@ -23,12 +24,14 @@ constexpr std::int64_t kEnd = -1;
 constexpr double kSameModel = 0.999;  // least cosine of two ranks' embeddings of one text
 
 struct Header {
-  std::int64_t kind;  // TextKind, or kEnd
-  std::int64_t bytes;
+  std::int64_t kind;   // TextKind, or kEnd
+  std::int64_t texts;  // bytes
+  std::int64_t places;
 };
 
 using Texts = std::vector<std::string>;
 
+/// Each of them behind its length.
 std::string packed(std::span<const std::string> texts) {
   std::string bytes;
   for (const std::string& text : texts) {
@@ -49,7 +52,13 @@ Texts unpacked(std::string_view bytes) {
   return texts;
 }
 
-/// Places in a request, for each rank.
+/// What all ranks embed together.
+struct Request {
+  Texts texts;
+  Texts places;
+};
+
+/// Numbers of texts, for each rank.
 using Deal = std::vector<std::vector<std::size_t>>;
 
 /// Longest first, to and fro over the ranks, so that each has about as much to do. Texts without a token cost nothing,
@@ -74,26 +83,47 @@ Deal deal_out(std::span<const std::string> texts, std::size_t ranks) {
   return deal;
 }
 
-/// Computes this rank's share; on rank 0, rows[texts, d] = all shares.
-void embed_together(const Encoder& encoder, Communicator& ranks, std::span<const std::string> texts, TextKind kind,
-                    std::span<float> rows) {
-  const auto d = static_cast<std::size_t>(encoder.dimension());
-  const Deal deal = deal_out(texts, static_cast<std::size_t>(ranks.size()));
-  Texts share;
-  for (const std::size_t place : deal[static_cast<std::size_t>(ranks.rank())]) share.push_back(texts[place]);
-  const Embeddings mine = encoder.encode(share, kind);
+/// rows[texts, columns] on rank 0 = the rows of every rank's share.
+void gather_rows(Communicator& ranks, const Deal& deal, std::span<const float> mine, std::size_t columns,
+                 std::span<float> rows) {
   std::vector<std::int64_t> counts;
-  for (const auto& places : deal) counts.push_back(static_cast<std::int64_t>(places.size() * d));
+  for (const auto& share : deal) counts.push_back(static_cast<std::int64_t>(share.size() * columns));
   std::vector<float> gathered(rows.size());
-  ranks.gather(mine.values, counts, gathered);
+  ranks.gather(mine, counts, gathered);
   if (!ranks.first()) return;
   auto row = gathered.cbegin();
-  for (const auto& places : deal) {
-    for (const std::size_t place : places) {
-      std::copy_n(row, d, rows.begin() + static_cast<std::ptrdiff_t>(place * d));
-      row += static_cast<std::ptrdiff_t>(d);
+  for (const auto& share : deal) {
+    for (const std::size_t text : share) {
+      std::copy_n(row, columns, rows.begin() + static_cast<std::ptrdiff_t>(text * columns));
+      row += static_cast<std::ptrdiff_t>(columns);
     }
   }
+}
+
+/// Computes this rank's share. Of all shares rank 0 gets the rows [texts, d], and the texts that were cut.
+Embeddings embed_together(const Encoder& encoder, Communicator& ranks, const Request& request, TextKind kind) {
+  const Deal deal = deal_out(request.texts, static_cast<std::size_t>(ranks.size()));
+  Request share;
+  for (const std::size_t text : deal[static_cast<std::size_t>(ranks.rank())]) {
+    share.texts.push_back(request.texts[text]);
+    share.places.push_back(request.places[text]);
+  }
+  const Embeddings mine = encoder.parts().encode(share.texts, kind, share.places);
+  std::vector<float> mine_cut(share.texts.size());  // 1 for a text that was: numbers are what ranks exchange
+  for (const std::size_t text : mine.cut) mine_cut[text] = 1;
+
+  Embeddings all{std::ssize(request.texts), encoder.dimension(), {}};
+  std::vector<float> cut;
+  if (ranks.first()) {
+    all.values.resize(request.texts.size() * static_cast<std::size_t>(all.dimension));
+    cut.resize(request.texts.size());
+  }
+  gather_rows(ranks, deal, mine.values, static_cast<std::size_t>(all.dimension), all.values);
+  gather_rows(ranks, deal, mine_cut, 1, cut);
+  for (std::size_t text = 0; text < cut.size(); ++text) {
+    if (cut[text] != 0) all.cut.push_back(text);
+  }
+  return all;
 }
 
 double cosine(std::span<const float> a, std::span<const float> b) {
@@ -145,45 +175,60 @@ void require_same_encoders(const Encoder& encoder, Communicator& ranks) {
 
 }  // namespace
 
-Embeddings EncoderTeam::encode(std::span<const std::string> texts, TextKind kind) const {
-  if (ranks_->alone()) return encoder_->encode(texts, kind);
+Embeddings EncoderTeam::encode(std::span<const std::string> texts, TextKind kind, TextPlaces places) const {
+  Embeddings result = ranks_->alone() ? encoder_->parts().encode(texts, kind, places) : ask(texts, kind, places);
+  cut_->add(texts.size(), result.cut, places);
+  return result;
+}
+
+Embeddings EncoderTeam::ask(std::span<const std::string> texts, TextKind kind, TextPlaces places) const {
   Embeddings result{std::ssize(texts), encoder_->dimension(), {}};
-  const auto d = static_cast<std::size_t>(result.dimension);
-  result.values.resize(texts.size() * d);
+  result.values.reserve(texts.size() * static_cast<std::size_t>(result.dimension));
   for (std::size_t begin = 0; begin < texts.size(); begin += kTextsAtOnce) {
-    const auto some = texts.subspan(begin, std::min(kTextsAtOnce, texts.size() - begin));
-    std::string request = packed(some);
-    Header header{static_cast<std::int64_t>(kind), std::ssize(request)};
+    const std::size_t end = std::min(begin + kTextsAtOnce, texts.size());
+    Request request;
+    for (std::size_t text = begin; text < end; ++text) {
+      request.texts.push_back(texts[text]);
+      request.places.push_back(place_of(text, texts.size(), places));
+    }
+    std::string packed_texts = packed(request.texts);
+    std::string packed_places = packed(request.places);
+    Header header{static_cast<std::int64_t>(kind), std::ssize(packed_texts), std::ssize(packed_places)};
     ranks_->broadcast(std::as_writable_bytes(std::span(&header, 1)));
-    ranks_->broadcast(std::as_writable_bytes(std::span(request)));
-    embed_together(*encoder_, *ranks_, some, kind, std::span(result.values).subspan(begin * d, some.size() * d));
+    ranks_->broadcast(std::as_writable_bytes(std::span(packed_texts)));
+    ranks_->broadcast(std::as_writable_bytes(std::span(packed_places)));
+    const Embeddings some = embed_together(*encoder_, *ranks_, request, kind);
+    result.values.insert(result.values.end(), some.values.begin(), some.values.end());
+    for (const std::size_t text : some.cut) result.cut.push_back(begin + text);
   }
   return result;
 }
 
 void EncoderTeam::help() const {
-  for (std::string request;;) {
+  for (;;) {
     Header header{};
     ranks_->broadcast(std::as_writable_bytes(std::span(&header, 1)));
     if (header.kind == kEnd) return;
-    request.resize(static_cast<std::size_t>(header.bytes));
-    ranks_->broadcast(std::as_writable_bytes(std::span(request)));
-    embed_together(*encoder_, *ranks_, unpacked(request), static_cast<TextKind>(header.kind), {});
+    std::string texts(static_cast<std::size_t>(header.texts), '\0');
+    std::string places(static_cast<std::size_t>(header.places), '\0');
+    ranks_->broadcast(std::as_writable_bytes(std::span(texts)));
+    ranks_->broadcast(std::as_writable_bytes(std::span(places)));
+    embed_together(*encoder_, *ranks_, {unpacked(texts), unpacked(places)}, static_cast<TextKind>(header.kind));
   }
 }
 
 void EncoderTeam::dismiss() const {
-  Header header{kEnd, 0};
+  Header header{kEnd, 0, 0};
   ranks_->broadcast(std::as_writable_bytes(std::span(&header, 1)));
 }
 
 void with_team(const Encoder& encoder, Communicator& ranks, const std::function<void(const EncoderTeam&)>& work) {
   const EncoderTeam team(encoder, ranks);
-  if (ranks.alone()) return work(team);
-  require_same_encoders(encoder, ranks);
+  if (!ranks.alone()) require_same_encoders(encoder, ranks);
   if (!ranks.first()) return team.help();
   work(team);
-  team.dismiss();
+  if (!ranks.alone()) team.dismiss();
+  team.tell_cut_texts();
 }
 
 }  // namespace sgpt

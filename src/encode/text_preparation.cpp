@@ -1,5 +1,7 @@
 #include "encode/text_preparation.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -69,26 +71,51 @@ TextPreparation::TextPreparation(Tokenizer tokenizer, const ModelFolder& folder,
 }
 
 TokenIds TextPreparation::ids(std::string_view text, TextKind kind) const {
+  bool cut = false;
+  return ids(text, kind, cut);
+}
+
+TokenIds TextPreparation::ids(std::string_view text, TextKind kind, bool& cut) const {
   check_utf8(text);
-  const std::string_view stripped = strip(text);
-  if (!brackets_) return tokenizer_.encode_with_special_tokens(stripped, static_cast<std::size_t>(max_seq_length_));
+  std::string one_line;  // where the text has several
+  if (text.find('\n') != std::string_view::npos) {
+    one_line = text;
+    std::replace(one_line.begin(), one_line.end(), '\n', ' ');
+    text = one_line;
+  }
+  const SpecialTokens& around = tokenizer_.special_tokens();  // where there are no brackets
+  const auto longest = static_cast<std::size_t>(max_seq_length_);
+  const std::size_t room = longest - (brackets_ ? std::size_t{kBrackets} : around.size());
+  TokenIds ids = tokenizer_.encode(strip(text), room + 1);  // one more tells whether there are more
+  cut = ids.size() > room;
+  if (cut) ids.pop_back();
+  if (!brackets_) {
+    ids.insert(ids.begin(), around.before.begin(), around.before.end());
+    ids.insert(ids.end(), around.behind.begin(), around.behind.end());
+    return ids;
+  }
   const Pair& pair = kind == TextKind::query ? query_ : document_;
-  TokenIds ids = tokenizer_.encode(stripped, static_cast<std::size_t>(max_seq_length_ - kBrackets));
   ids.insert(ids.begin(), pair.open);
   ids.push_back(pair.close);
   return ids;
 }
 
-std::vector<TokenIds> TextPreparation::ids(std::span<const std::string> texts, TextKind kind) const {
-  std::vector<TokenIds> result(texts.size());
+PreparedTexts TextPreparation::prepare(std::span<const std::string> texts, TextKind kind, TextPlaces places) const {
+  PreparedTexts result{std::vector<TokenIds>(texts.size()), {}};
+  std::vector<char> cut(texts.size());
   parallel_tasks(std::ssize(texts), [&](std::int64_t number) {
     const auto i = static_cast<std::size_t>(number);
     try {
-      result[i] = ids(texts[i], kind);
+      bool was_cut = false;
+      result.ids[i] = ids(texts[i], kind, was_cut);
+      cut[i] = was_cut;
     } catch (const UserError& error) {
-      throw UserError(fmt::format("text {} of {}: {}", i + 1, texts.size(), error.what()));
+      throw UserError(fmt::format("{}: {}", place_of(i, texts.size(), places), error.what()));
     }
   });
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (cut[i]) result.cut.push_back(i);
+  }
   return result;
 }
 

@@ -1,6 +1,6 @@
-// From a text to the ids that the model sees: stripped, tokenised, cut and put in brackets or, without brackets, in the
-// special tokens that the tokenizer itself puts around a text. Encoding and training share
-// it, so that a text is read the same way everywhere.
+// From a text to the ids that the model sees: its line ends made spaces, stripped, tokenised, cut and put in brackets
+// or, without brackets, in the special tokens that the tokenizer itself puts around a text. Everything that embeds or
+// trains goes through it, so that a text is read the same way wherever it comes from.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "encode/text_places.h"
 #include "model/model_folder.h"
 #include "sgpt/encoder.h"
 #include "sgpt/tokenizer.h"
@@ -18,6 +19,11 @@ namespace sgpt {
 
 /// The ids of one text.
 using TokenIds = std::vector<std::int32_t>;
+
+struct PreparedTexts {
+  std::vector<TokenIds> ids;
+  std::vector<std::size_t> cut;  ///< the texts, ascending, whose end did not fit
+};
 
 /// Immutable; all member functions may be called from several threads at once.
 class TextPreparation {
@@ -37,8 +43,11 @@ class TextPreparation {
   TokenIds ids(std::string_view text, TextKind kind) const;
 
   /// The ids of many texts, in their order, on all threads of the caller's ThreadScope. Throws UserError on invalid
-  /// UTF-8, naming the text's place (from 1) and the byte.
-  std::vector<TokenIds> ids(std::span<const std::string> texts, TextKind kind) const;
+  /// UTF-8, naming the text's place and the byte.
+  PreparedTexts prepare(std::span<const std::string> texts, TextKind kind, TextPlaces places = {}) const;
+  std::vector<TokenIds> ids(std::span<const std::string> texts, TextKind kind) const {
+    return prepare(texts, kind).ids;
+  }
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
   bool brackets() const { return brackets_; }
@@ -49,6 +58,8 @@ class TextPreparation {
     std::int32_t open;
     std::int32_t close;
   };
+
+  TokenIds ids(std::string_view text, TextKind kind, bool& cut) const;
 
   Tokenizer tokenizer_;
   bool brackets_;

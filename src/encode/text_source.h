@@ -1,4 +1,5 @@
-// The texts of a file, one after the other: lines of JSON with "text" (and a BEIR document's "title"), or plain lines.
+// The texts of a file, one after the other: JSON objects with "text" (and a BEIR document's "title"), or plain lines.
+// Every reader of texts goes by the rules here: how a file is recognised, and how title and text become one.
 #pragma once
 
 #include <filesystem>
@@ -11,16 +12,15 @@
 namespace sgpt {
 
 enum class TextFormat {
-  automatic,   ///< JSON lines when the name ends in .jsonl or the first byte is '{', else plain lines
-  json_lines,  ///< one object a line: "text", and "title" where there is one
+  automatic,   ///< JSON when that is what the file begins with (see holds_json), else plain lines
+  json_lines,  ///< objects, one a line or in one list: "text", and "title" where there is one
   lines,       ///< one text a line, empty ones too
 };
 
 /// Not thread-safe.
 class TextSource {
  public:
-  /// A file, or "-" for stdin. Of what is no regular file the first byte is not looked at: there automatic goes by the
-  /// name. Throws UserError when the file is missing or not readable.
+  /// A file, packed or not, a pipe, or "-" for stdin. Throws UserError when it is missing or not readable.
   TextSource(const std::filesystem::path& input, TextFormat format);
 
   /// False at the end. Throws UserError, naming file and line, when a line is no valid UTF-8, no JSON object or has no
@@ -30,12 +30,30 @@ class TextSource {
   std::optional<std::string> id() const;  ///< "_id" of the object last read, where it has one
 
  private:
+  void begin();
+  bool next_object(std::string& text);
+
+  std::filesystem::path input_;
+  TextFormat format_;
+  std::optional<TextStream> stream_;  // until the format is known
+  bool guessed_ = false;              // by its first character, that it is JSON
   std::optional<LineReader> lines_;
   std::optional<JsonLineReader> json_;
 };
 
-/// A BEIR document as one text: title and text with a space between them, stripped; the text alone when there is no
-/// title.
+/// Whether a file holds JSON: it begins, after white space, with '{', or with '[' and '{' (a list of objects), or its
+/// name (.jsonl, .ndjson, .json, maybe packed: .jsonl.gz) says so.
+bool holds_json(TextStream& stream, const std::filesystem::path& name);
+
+/// A document as one text: its title, a space, its text. (White space around it is nothing that a model sees.)
 std::string document_text(std::string_view title, std::string_view text);
+
+/// The text of an object {"title", "text"}, one of which may be missing. Throws UserError when both are.
+std::string document_text(const JsonLineReader& object);
+
+/// How many texts a file holds; 0 where it cannot be known beforehand: of pipes, packed files, and lists.
+std::int64_t count_texts(const std::filesystem::path& input, TextFormat format = TextFormat::automatic);
+std::int64_t count_texts(TextStream unpacked, const std::filesystem::path& name,
+                         TextFormat format = TextFormat::automatic);
 
 }  // namespace sgpt

@@ -7,9 +7,9 @@
 
 #include "base/filesystem.h"
 #include "base/log.h"
-#include "base/mapped_file.h"
 #include "base/progress.h"
 #include "encode/encoder_parts.h"
+#include "encode/text_source.h"
 #include "retrieval/chunk_pacer.h"
 #include "retrieval/corpus_index.h"
 #include "retrieval/qrels.h"
@@ -22,11 +22,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::int64_t lines_of(const fs::path& file) {
-  const MappedFile content(file);
-  const auto text = content.text();
-  return std::count(text.begin(), text.end(), '\n') + (text.empty() || text.ends_with('\n') ? 0 : 1);
-}
+struct QueryTexts {
+  std::vector<std::string> texts;
+  std::vector<std::string> places;
+};
 
 /// What a search of the corpus gave: documents are numbers in hits, and the places of their ids.
 struct Found {
@@ -35,32 +34,41 @@ struct Found {
 };
 
 void say_dropped(const NamedDataSet& data_set, const CorpusReader& corpus) {
-  if (corpus.dropped() == 0) return;
-  log::info(fmt::format("{}: {} documents with an empty text were left out", data_set.name, corpus.dropped()));
+  if (corpus.dropped() > 0) {
+    log::info(fmt::format("{}: {} documents with an empty text were left out", data_set.name, corpus.dropped()));
+  }
+  if (corpus.only_titles() > 0) {
+    log::info(fmt::format("{}: {} documents have a title and no text; SGPT's published evaluation leaves such out",
+                          data_set.name, corpus.only_titles()));
+  }
 }
 
 /// Embeds the corpus piece by piece and searches each at once.
-Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, std::span<const std::string> queries,
+Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, const QueryTexts& queries,
                     std::int64_t top_k) {
   const EncoderOptions& options = team.encoder().options();
   ExactSearch search(
-      team.encode_queries(queries),
+      team.encode_queries(queries.texts, queries.places),
       {.top_k = top_k, .similarity = Similarity::cosine, .threads = options.threads, .backend = options.backend});
   const fs::path file = data_set.folder.corpus();
   CorpusReader corpus(file);
-  Progress progress(fmt::format("{}: documents", data_set.name), "documents", lines_of(file));
+  Progress progress(fmt::format("{}: documents", data_set.name), "documents",
+                    count_texts(file, TextFormat::json_lines));
   Found found;
   std::vector<std::string> contents;
+  std::vector<std::string> places;
   ChunkPacer chunk;
   for (bool more = true; more;) {
     Document document;
     contents.clear();
+    places.clear();
     while (contents.size() < chunk.size() && (more = corpus.next(document))) {
       found.ids.push_back(std::move(document.id));
       contents.push_back(std::move(document.content));
+      places.push_back(corpus.place());
     }
     chunk.begin();
-    search.add(team.encode_documents(contents).values);
+    search.add(team.encode_documents(contents, places).values);
     chunk.end();
     progress.update(corpus.documents() + corpus.dropped());
   }
@@ -70,11 +78,11 @@ Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, std::
 }
 
 /// The same through the cache: a stopped evaluation goes on, and the next search finds the embeddings there.
-Found search_cached(const EncoderTeam& team, const NamedDataSet& data_set, std::span<const std::string> queries,
+Found search_cached(const EncoderTeam& team, const NamedDataSet& data_set, const QueryTexts& queries,
                     std::int64_t top_k, const fs::path& cache) {
   const CorpusIndex index(team, data_set.folder.corpus(), cache);
-  Found found{index.search(queries, top_k), {}};
-  CorpusReader corpus(data_set.folder.corpus());
+  Found found{index.search(queries.texts, top_k, queries.places), {}};
+  CorpusReader corpus(index.stream());
   for (Document document; corpus.next(document);) found.ids.push_back(std::move(document.id));
   say_dropped(data_set, corpus);
   return found;
@@ -103,8 +111,11 @@ DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& dat
   std::unique_ptr<TrecRunWriter> run;  // opened before the long work, so that a wrong path is known at once
   if (!options.run_file.empty()) run = std::make_unique<TrecRunWriter>(options.run_file, model);
 
-  std::vector<std::string> texts;
-  for (const Query& query : queries) texts.push_back(query.text);
+  QueryTexts texts;
+  for (const Query& query : queries) {
+    texts.texts.push_back(query.text);
+    texts.places.push_back(query.place);
+  }
   const std::int64_t top_k = options.hits + 1;  // the query itself may be among the documents
   const Found found = options.cache ? search_cached(team, data_set, texts, top_k, *options.cache)
                                     : search_stream(team, data_set, texts, top_k);

@@ -1,15 +1,20 @@
 #include "retrieval/corpus_index.h"
 
 #include <algorithm>
+#include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <xxhash.h>
-#include <nlohmann/json.hpp>
 
+#include "base/filesystem.h"
+#include "base/json_lines.h"
 #include "base/log.h"
+#include "base/mapped_text.h"
 #include "base/progress.h"
 #include "encode/encoder_parts.h"
 #include "encode/model_identity.h"
+#include "encode/text_source.h"
 #include "retrieval/chunk_pacer.h"
 #include "sgpt/error.h"
 
@@ -28,36 +33,28 @@ std::string key_of(const Encoder& encoder, const std::string& corpus_fingerprint
                      embedding_key(encoder, type));
 }
 
-/// Where lines begin; asked for ascending numbers.
-class LineOffsets {
- public:
-  explicit LineOffsets(std::string_view text) : text_(text) {}
-
-  /// `line` counts from 1.
-  std::uint64_t of(std::int64_t line) {
-    for (; line_ < line; ++line_) offset_ = text_.find('\n', offset_) + 1;
-    return offset_;
+/// The cache that was asked for, or the default, which lies beside the corpus.
+std::filesystem::path settle_cache(const Encoder& encoder, const std::filesystem::path& corpus_jsonl,
+                                   std::filesystem::path cache) {
+  if (!cache.empty()) return cache;
+  std::error_code none;
+  if (std::filesystem::exists(corpus_jsonl, none) && !std::filesystem::is_regular_file(corpus_jsonl, none)) {
+    throw UserError(
+        fmt::format("{}: is no regular file, and has no place beside it for the embeddings of its documents; name one "
+                    "with --cache FILE",
+                    corpus_jsonl.string()));
   }
-
- private:
-  std::string_view text_;
-  std::int64_t line_ = 1;
-  std::size_t offset_ = 0;
-};
-
-std::string text_of(const nlohmann::json& object, const char* key) {
-  const auto value = object.find(key);
-  if (value == object.end() || value->is_null()) return "";
-  return value->is_string() ? value->get<std::string>() : value->dump();
+  return CorpusIndex::default_cache(encoder, corpus_jsonl);
 }
 
 }  // namespace
 
 CorpusIndex::CorpusIndex(const EncoderTeam& team, const std::filesystem::path& corpus_jsonl,
                          std::filesystem::path cache)
-    : team_(team), corpus_file_(corpus_jsonl), corpus_(corpus_jsonl) {
+    : team_(team) {
   const Encoder& encoder = team.encoder();
-  if (cache.empty()) cache = default_cache(encoder, corpus_jsonl);
+  cache = settle_cache(encoder, corpus_jsonl, std::move(cache));
+  corpus_ = map_text(corpus_jsonl, cache.parent_path());
   const std::string key = key_of(encoder, fingerprint_of(corpus_.text()));
   std::string reason;
   cache_ = CorpusCache::open(cache, key, encoder.dimension(), reason);
@@ -75,8 +72,9 @@ std::filesystem::path CorpusIndex::default_cache(const Encoder& encoder, const s
 std::optional<ComputeType> CorpusIndex::recorded_compute_type(const Encoder& encoder,
                                                               const std::filesystem::path& corpus_jsonl,
                                                               std::filesystem::path cache) {
-  if (cache.empty()) cache = default_cache(encoder, corpus_jsonl);
-  const std::string fingerprint = fingerprint_of(MappedFile(corpus_jsonl).text());
+  if (!files::is_regular(corpus_jsonl)) return std::nullopt;  // a stream cannot be read twice
+  cache = settle_cache(encoder, corpus_jsonl, std::move(cache));
+  const std::string fingerprint = fingerprint_of(map_text(corpus_jsonl, cache.parent_path()).text());
   for (const std::filesystem::path& file : {cache, CorpusCache::partial(cache)}) {
     const auto found = matching_type(encoder, [&](ComputeType type) {
       return CorpusCache::is_of(file, key_of(encoder, fingerprint, type), encoder.dimension());
@@ -88,54 +86,55 @@ std::optional<ComputeType> CorpusIndex::recorded_compute_type(const Encoder& enc
 
 void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key) const {
   CorpusCacheWriter writer(cache, key, team_.encoder().dimension());
-  const std::string_view text = corpus_.text();
   const std::int64_t finished = writer.rows();
   if (finished > 0) log::info(fmt::format("{}: {} documents were embedded before", cache.string(), finished));
-  Progress progress("embedding the corpus", "documents", std::count(text.begin(), text.end(), '\n'));
-  CorpusReader corpus(corpus_file_);
-  LineOffsets lines(text);
+  Progress progress("embedding the corpus", "documents", count_texts(stream(), corpus_.path(), TextFormat::json_lines));
+  CorpusReader corpus(stream());
   std::vector<std::uint64_t> offsets;
   std::vector<std::string> contents;
+  std::vector<std::string> places;
   ChunkPacer chunk;  // what a killed run computes again is one chunk
   for (bool more = true; more;) {
     Document document;
     offsets.clear();
     contents.clear();
+    places.clear();
     while (contents.size() < chunk.size() && (more = corpus.next(document))) {
       if (corpus.documents() <= finished) continue;
-      offsets.push_back(lines.of(corpus.line()));
+      offsets.push_back(corpus.offset());
       contents.push_back(std::move(document.content));
+      places.push_back(corpus.place());
     }
     chunk.begin();
-    writer.append(offsets, team_.encode_documents(contents).values);
+    writer.append(offsets, team_.encode_documents(contents, places).values);
     chunk.end();
     progress.update(corpus.documents() + corpus.dropped());
   }
   writer.finish();
 }
 
-std::vector<std::vector<Hit>> CorpusIndex::search(std::span<const std::string> queries, std::int64_t top_k) const {
+TextStream CorpusIndex::stream(std::uint64_t from) const {
+  return TextStream(ByteSource(corpus_.path().string(), corpus_.bytes().subspan(from)));
+}
+
+std::vector<std::vector<Hit>> CorpusIndex::search(std::span<const std::string> queries, std::int64_t top_k,
+                                                  TextPlaces places) const {
   const EncoderOptions& options = team_.encoder().options();
   ExactSearch search(
-      team_.encode_queries(queries),
+      team_.encode_queries(queries, places),
       {.top_k = top_k, .similarity = Similarity::cosine, .threads = options.threads, .backend = options.backend});
   for (const CorpusChunk& chunk : cache_->chunks()) search.add(chunk.embeddings);
   return search.hits();
 }
 
 Document CorpusIndex::document(std::int64_t row) const {
-  const std::string_view text = corpus_.text();
   const std::uint64_t offset = cache_->offset(row);
-  if (offset >= text.size()) {
-    throw UserError(fmt::format("{}: is shorter than its cache says", corpus_file_.string()));
+  if (offset < corpus_.bytes().size()) {
+    JsonLineReader reader(stream(offset), JsonLayout::elements);
+    if (reader.next()) return read_document(reader);
   }
-  const std::string_view line = text.substr(offset, text.find('\n', offset) - offset);
-  const auto object = nlohmann::json::parse(line, nullptr, false);
-  if (!object.is_object()) {
-    throw UserError(fmt::format("{}: byte {}: expected a JSON object; was the file changed during the search?",
-                                corpus_file_.string(), offset));
-  }
-  return make_document(text_of(object, "_id"), text_of(object, "title"), text_of(object, "text"));
+  throw UserError(fmt::format("{}: no document begins at byte {}; was the file changed during the search?",
+                              corpus_.path().string(), offset));
 }
 
 }  // namespace sgpt

@@ -21,7 +21,9 @@ namespace sgpt {
 class CorpusIndex {
  public:
   /// Takes the embeddings from the cache when they belong to this model, these options and this corpus; otherwise
-  /// computes them and writes the cache (an empty path: default_cache()). Throws UserError on a broken corpus.
+  /// computes them and writes the cache (an empty path: default_cache()). A packed corpus, or one that comes from a
+  /// pipe (which needs a cache by name), is unpacked into a nameless file beside the cache. Throws UserError on a
+  /// broken corpus.
   CorpusIndex(const EncoderTeam& team, const std::filesystem::path& corpus_jsonl, std::filesystem::path cache = {});
 
   /// CORPUS.MODEL.sgpt-cache, beside the corpus.
@@ -35,17 +37,20 @@ class CorpusIndex {
 
   std::int64_t documents() const { return cache_->rows(); }
 
-  /// The top_k documents for each query by cosine, best first.
-  std::vector<std::vector<Hit>> search(std::span<const std::string> queries, std::int64_t top_k) const;
+  /// The top_k documents for each query by cosine, best first; messages on a query name its place.
+  std::vector<std::vector<Hit>> search(std::span<const std::string> queries, std::int64_t top_k,
+                                       TextPlaces places = {}) const;
 
   /// A document, read again from the corpus.
   Document document(std::int64_t row) const;
+
+  /// The corpus, unpacked, from a byte on.
+  TextStream stream(std::uint64_t from = 0) const;
 
  private:
   void build(const std::filesystem::path& cache, std::string_view key) const;
 
   EncoderTeam team_;
-  std::filesystem::path corpus_file_;
   MappedFile corpus_;
   std::optional<CorpusCache> cache_;
 };

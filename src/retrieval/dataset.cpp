@@ -1,17 +1,18 @@
 #include "retrieval/dataset.h"
 
 #include <algorithm>
+#include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <xxhash.h>
 
 #include "base/unicode.h"
+#include "encode/text_source.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
-
-void line_ends_to_spaces(std::string& text) { std::replace(text.begin(), text.end(), '\n', ' '); }
 
 std::string required_id(const JsonLineReader& line) {
   std::string id = line.required_string("_id");
@@ -19,17 +20,11 @@ std::string required_id(const JsonLineReader& line) {
   return id;
 }
 
-/// "FILE:LINE" of the first line with this id.
-std::string first_place_of(const std::filesystem::path& file, const std::string& id) {
-  JsonLineReader reader(file);
-  while (reader.next()) {
-    if (reader.string("_id") == id) break;
-  }
-  return reader.place();
-}
-
-[[noreturn]] void repeated_id(const std::string& place, const std::string& id, const std::string& first_place) {
-  throw UserError(fmt::format("{}: the id \"{}\" was already used in {}; ids must be unique", place, id, first_place));
+/// `first`: the line that had it.
+[[noreturn]] void repeated_id(const std::string& place, const std::string& id, std::int64_t first) {
+  const std::string file = place.substr(0, place.rfind(':'));
+  throw UserError(
+      fmt::format("{}: the id \"{}\" was already used in {}:{}; ids must be unique", place, id, file, first));
 }
 
 }  // namespace
@@ -39,21 +34,22 @@ std::string DataSetFolder::name() const {
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 
-Document make_document(std::string id, std::string title, std::string text) {
-  std::string content = title + " " + text;
-  line_ends_to_spaces(content);
-  return {std::move(id), std::move(title), std::move(text), std::string(strip(content))};
+Document read_document(const JsonLineReader& object) {
+  Document document{required_id(object), object.string("title").value_or(""), object.string("text").value_or(""), {}};
+  document.content = document_text(document.title, document.text);
+  return document;
 }
 
-CorpusReader::CorpusReader(const std::filesystem::path& corpus_jsonl) : path_(corpus_jsonl), reader_(corpus_jsonl) {}
+CorpusReader::CorpusReader(const std::filesystem::path& corpus_jsonl) : CorpusReader(TextStream(corpus_jsonl)) {}
+CorpusReader::CorpusReader(TextStream corpus) : name_(corpus.name()), reader_(std::move(corpus)) {}
 
 bool CorpusReader::next(Document& document) {
   while (reader_.next()) {
-    std::string id = required_id(reader_);
-    check_new(id);
-    document = make_document(std::move(id), reader_.string("title").value_or(""), reader_.string("text").value_or(""));
-    if (!document.text.empty() && !document.content.empty()) {
+    document = read_document(reader_);
+    check_new(document.id);
+    if (!strip(document.content).empty()) {
       ++documents_;
+      if (document.text.empty()) ++only_titles_;
       return true;
     }
     ++dropped_;
@@ -61,28 +57,25 @@ bool CorpusReader::next(Document& document) {
   if (documents_ == 0) {
     throw UserError(
         fmt::format("{}: the corpus is empty: expected lines {{\"_id\", \"title\", \"text\"}} with a text, found {}",
-                    path_.string(), dropped_ == 0 ? "none" : fmt::format("{} lines without one", dropped_)));
+                    name_, dropped_ == 0 ? "none" : fmt::format("{} lines without one", dropped_)));
   }
   return false;
 }
 
 void CorpusReader::check_new(const std::string& id) {
-  if (seen_.insert(XXH3_64bits(id.data(), id.size())).second) return;
-  // Two ids may share a hash: only the file knows.
-  const std::string first = first_place_of(path_, id);
-  if (first != place()) repeated_id(place(), id, first);
+  const XXH128_hash_t hash = XXH3_128bits(id.data(), id.size());
+  const auto [first, is_new] = lines_.try_emplace({hash.low64, hash.high64}, line());
+  if (!is_new) repeated_id(place(), id, first->second);
 }
 
 std::vector<Query> read_queries(const std::filesystem::path& queries_jsonl) {
   std::vector<Query> queries;
-  std::unordered_set<std::string> seen;
+  std::unordered_map<std::string, std::int64_t> lines;
   JsonLineReader reader(queries_jsonl);
   while (reader.next()) {
-    Query query{required_id(reader), reader.required_string("text")};
-    if (!seen.insert(query.id).second) {
-      repeated_id(reader.place(), query.id, first_place_of(queries_jsonl, query.id));
-    }
-    line_ends_to_spaces(query.text);
+    Query query{required_id(reader), reader.required_string("text"), reader.place()};
+    const auto [first, is_new] = lines.try_emplace(query.id, reader.number());
+    if (!is_new) repeated_id(reader.place(), query.id, first->second);
     queries.push_back(std::move(query));
   }
   if (queries.empty()) {

@@ -9,7 +9,7 @@
 #include "base/json_lines.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "base/unicode.h"
+#include "encode/encoder_team.h"
 #include "retrieval/chunk_pacer.h"
 #include "sgpt/error.h"
 #include "sgpt/search.h"
@@ -33,9 +33,7 @@ TsvLine split(std::string_view line, const LineReader& reader) {
   if (tab == line.npos || tab == 0) {
     throw UserError(fmt::format("{}: expected an id, a tab and a text", reader.place()));
   }
-  if (const auto broken = invalid_utf8(line)) {
-    throw UserError(fmt::format("{}: byte {} of the line is no valid UTF-8", reader.place(), *broken + 1));
-  }
+  valid_utf8(reader, line);
   return {line.substr(0, tab), line.substr(tab + 1)};
 }
 
@@ -68,6 +66,7 @@ RelevantDocuments read_relevant(const fs::path& file) {
 struct DevQueries {
   std::vector<std::string> ids;
   std::vector<std::string> texts;
+  std::vector<std::string> places;
 };
 
 /// The judged queries; `relevant` keeps theirs alone.
@@ -84,6 +83,7 @@ DevQueries read_queries(const fs::path& file, RelevantDocuments& relevant) {
     }
     queries.ids.emplace_back(query.id);
     queries.texts.emplace_back(query.text);
+    queries.places.push_back(reader.place());
   }
   if (judged.empty()) {
     throw UserError(fmt::format("{}: none of its queries is judged in qrels.dev.tsv", file.string()));
@@ -111,6 +111,7 @@ class Passages {
     }
     return false;
   }
+  std::string place() const { return reader_.place(); }
 
  private:
   struct Hash {
@@ -123,21 +124,24 @@ class Passages {
   std::int64_t taken_ = 0;
 };
 
-std::vector<std::string> search_passages(const Encoder& encoder, Passages& passages, ExactSearch& search) {
+std::vector<std::string> search_passages(const EncoderTeam& encoder, Passages& passages, ExactSearch& search) {
   Progress progress("dev evaluation", "passages", 0);
   std::vector<std::string> ids;
   std::vector<std::string> texts;
+  std::vector<std::string> places;
   ChunkPacer chunk;
   for (bool more = true; more;) {
     texts.clear();
+    places.clear();
     std::string id;
     std::string text;
     while (texts.size() < chunk.size() && (more = passages.next(id, text))) {
       ids.push_back(std::move(id));
       texts.push_back(std::move(text));
+      places.push_back(passages.place());
     }
     chunk.begin();
-    search.add(encoder.encode_documents(texts).values);
+    search.add(encoder.encode_documents(texts, places).values);
     chunk.end();
     progress.update(static_cast<std::int64_t>(ids.size()));
   }
@@ -218,13 +222,15 @@ DevMetrics dev_metrics(const RelevantDocuments& relevant, const Run& run) {
 DevMetrics evaluate_dev(const Encoder& encoder, const DevFolder& folder, std::int64_t corpus_max_size) {
   RelevantDocuments relevant = read_relevant(folder.qrels());
   const DevQueries queries = read_queries(folder.queries(), relevant);
-  ExactSearch search(encoder.encode_queries(queries.texts), {.top_k = kMany,
-                                                             .similarity = Similarity::cosine,
-                                                             .threads = encoder.options().threads,
-                                                             .backend = encoder.options().backend});
+  const EncoderTeam team(encoder);
+  ExactSearch search(team.encode_queries(queries.texts, queries.places), {.top_k = kMany,
+                                                                          .similarity = Similarity::cosine,
+                                                                          .threads = encoder.options().threads,
+                                                                          .backend = encoder.options().backend});
   Passages passages(folder.collection(), relevant, corpus_max_size);
-  const auto ids = search_passages(encoder, passages, search);
+  const auto ids = search_passages(team, passages, search);
   warn_of_missing(relevant, ids, folder.collection());
+  team.tell_cut_texts();
   const auto hits = search.hits();
   Run run;
   for (std::size_t i = 0; i < queries.ids.size(); ++i) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_source.h"
 #include "sgpt/encoder.h"
 #include "sgpt/metrics.h"
 
@@ -19,9 +20,9 @@ namespace sgpt {
 /// MS MARCO's files, by their published names.
 struct DevFolder {
   std::filesystem::path path;
-  std::filesystem::path queries() const { return path / "queries.dev.small.tsv"; }  ///< qid ⇥ query
-  std::filesystem::path qrels() const { return path / "qrels.dev.tsv"; }            ///< qid ⇥ 0 ⇥ pid ⇥ 1
-  std::filesystem::path collection() const { return path / "collection.tsv"; }      ///< pid ⇥ passage
+  std::filesystem::path queries() const { return packed_or_plain(path / "queries.dev.small.tsv"); }  ///< qid ⇥ query
+  std::filesystem::path qrels() const { return packed_or_plain(path / "qrels.dev.tsv"); }  ///< qid ⇥ 0 ⇥ pid ⇥ 1
+  std::filesystem::path collection() const { return packed_or_plain(path / "collection.tsv"); }  ///< pid ⇥ passage
 };
 
 /// The files that are missing, for a message; empty when all are there.

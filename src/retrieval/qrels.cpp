@@ -123,11 +123,8 @@ Qrels read_qrels(const std::filesystem::path& file) {
   std::int64_t changed = 0;
   std::string changed_place;
   while (lines.next(line)) {
-    if (lines.number() == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);  // a byte order mark
     if (strip(line).empty()) continue;
-    if (const auto bad = invalid_utf8(line)) {
-      throw UserError(fmt::format("{}: byte {} is no valid UTF-8", lines.place(), *bad));
-    }
+    valid_utf8(lines, line);
     const bool first = !trec.has_value();
     if (first) trec = is_trec(line);
     const auto judgement = judgement_of(line, *trec);

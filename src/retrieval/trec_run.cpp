@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "base/json_lines.h"
-#include "base/unicode.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -75,9 +74,7 @@ Run read_trec_run(const std::filesystem::path& file) {
   std::string_view line;
   while (lines.next(line)) {
     if (line.find_first_not_of(kSpace) == std::string_view::npos) continue;
-    if (const auto bad = invalid_utf8(line)) {
-      throw UserError(fmt::format("{}: byte {} is no valid UTF-8", lines.place(), *bad));
-    }
+    valid_utf8(lines, line);
     const auto columns = columns_of(line);
     const auto score = columns ? number((*columns)[4]) : std::nullopt;
     if (!score) {

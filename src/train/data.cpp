@@ -46,11 +46,13 @@ class TrainingDataBuilder {
  public:
   explicit TrainingDataBuilder(const TextPreparation& preparation) : preparation_(preparation) {}
 
-  void add_query(std::string text) { add(std::move(text), TextKind::query, waiting_queries_, data_.queries_); }
+  void add_query(std::string text, std::string place) {
+    add(std::move(text), std::move(place), TextKind::query, waiting_queries_, data_.queries_);
+  }
 
   /// Returns the document's number.
-  std::int64_t add_document(std::string text) {
-    add(std::move(text), TextKind::document, waiting_documents_, data_.documents_);
+  std::int64_t add_document(std::string text, std::string place) {
+    add(std::move(text), std::move(place), TextKind::document, waiting_documents_, data_.documents_);
     return documents_++;
   }
 
@@ -69,25 +71,35 @@ class TrainingDataBuilder {
     flush(TextKind::query, waiting_queries_, data_.queries_);
     flush(TextKind::document, waiting_documents_, data_.documents_);
     data_.negatives_per_query_ = negatives_per_query;
+    data_.max_seq_length_ = preparation_.max_seq_length();
     return std::move(data_);
   }
 
  private:
-  void add(std::string text, TextKind kind, std::vector<std::string>& waiting, TextStore& store) {
-    waiting.push_back(std::move(text));
-    if (waiting.size() == kTextsAtOnce) flush(kind, waiting, store);
+  struct Waiting {
+    std::vector<std::string> texts;
+    std::vector<std::string> places;
+  };
+
+  void add(std::string text, std::string place, TextKind kind, Waiting& waiting, TextStore& store) {
+    waiting.texts.push_back(std::move(text));
+    waiting.places.push_back(std::move(place));
+    if (waiting.texts.size() == kTextsAtOnce) flush(kind, waiting, store);
   }
 
-  void flush(TextKind kind, std::vector<std::string>& waiting, TextStore& store) {
-    const std::vector<TokenIds> ids = preparation_.ids(waiting, kind);
-    for (std::size_t i = 0; i < ids.size(); ++i) store.add(ids[i], hash_of_text(waiting[i]));
-    waiting.clear();
+  void flush(TextKind kind, Waiting& waiting, TextStore& store) {
+    const PreparedTexts prepared = preparation_.prepare(waiting.texts, kind, waiting.places);
+    for (std::size_t i = 0; i < prepared.ids.size(); ++i) {
+      store.add(prepared.ids[i], hash_of_text(waiting.texts[i]));
+    }
+    data_.cut_->add(waiting.texts.size(), prepared.cut, waiting.places);
+    waiting = {};
   }
 
   const TextPreparation& preparation_;
   TrainingData data_;
-  std::vector<std::string> waiting_queries_;
-  std::vector<std::string> waiting_documents_;
+  Waiting waiting_queries_;
+  Waiting waiting_documents_;
   std::int64_t documents_ = 0;
 };
 
@@ -133,12 +145,12 @@ TrainingData read_json_lines(const std::filesystem::path& path, const TextPrepar
   ExampleLines lines(path);
   const auto documents = [&](std::vector<std::string>& texts) {
     std::vector<std::int64_t> numbers;
-    for (std::string& text : texts) numbers.push_back(builder.add_document(std::move(text)));
+    for (std::string& text : texts) numbers.push_back(builder.add_document(std::move(text), lines.place()));
     return numbers;
   };
   for (ExampleLine line; !full(builder, options) && lines.next(line);) {
     check.see(static_cast<std::int64_t>(line.negatives.size()), lines.place());
-    builder.add_query(std::move(line.query));
+    builder.add_query(std::move(line.query), lines.place());
     const std::vector<std::int64_t> positives = documents(line.positives);
     builder.add_example(positives, documents(line.negatives));
   }
@@ -164,7 +176,7 @@ std::unordered_map<std::string, std::int64_t> add_relevant_documents(const DataS
   CorpusReader corpus(folder.corpus());
   for (Document document; corpus.next(document);) {
     const auto found = numbers.find(document.id);
-    if (found != numbers.end()) found->second = builder.add_document(std::move(document.content));
+    if (found != numbers.end()) found->second = builder.add_document(std::move(document.content), corpus.place());
   }
   std::erase_if(numbers, [](const auto& entry) { return entry.second < 0; });
   return numbers;
@@ -199,7 +211,7 @@ TrainingData read_beir(const std::filesystem::path& path, const TextPreparation&
       continue;
     }
     if (strip(query.text).empty()) remarks.add("the query is empty", place);
-    builder.add_query(query.text);
+    builder.add_query(query.text, query.place);
     builder.add_example(positives, {});
   }
   if (builder.examples() == 0) {

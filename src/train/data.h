@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "encode/cut_texts.h"
 #include "encode/text_preparation.h"
 #include "train/training_set.h"
 
@@ -47,6 +49,7 @@ class TrainingData : public TrainingSet {
   std::uint64_t fingerprint() const override;
   TrainingBatch batch(std::span<const std::int64_t> examples, std::int64_t visit) const override;
   void texts(std::int64_t example, std::int64_t visit, std::vector<std::uint64_t>& hashes) const override;
+  void tell_cut_texts() const override { cut_->tell(max_seq_length_); }
 
  private:
   friend class TrainingDataBuilder;
@@ -65,6 +68,8 @@ class TrainingData : public TrainingSet {
   std::vector<Example> examples_;
   std::vector<std::int64_t> links_;  // documents
   std::int64_t negatives_per_query_ = 0;
+  std::int64_t max_seq_length_ = 0;
+  std::unique_ptr<CutTexts> cut_ = std::make_unique<CutTexts>();
 };
 
 }  // namespace sgpt

@@ -411,6 +411,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   }
   TrainingRun run({options, data, order, checkpoints, newest, facts, model, trainer, steps_per_epoch, ranks, watch});
   const TrainResult result = run.finish();
+  if (ranks.first()) data.tell_cut_texts();
   if (result.finished && ranks.first()) {
     save(options, settings, checkpoint, model,
          model_card({.options = options, .settings = settings, .batches = order.batches(), .processes = ranks.size()}));

@@ -26,6 +26,8 @@ class TrainingSet {
 
   /// Adds hash_of_text of the query, the positive and the negatives that an example has at a visit.
   virtual void texts(std::int64_t example, std::int64_t visit, std::vector<std::uint64_t>& hashes) const = 0;
+  /// Says how many of the texts that were read so far were cut at the maximum length.
+  virtual void tell_cut_texts() const {}
 };
 
 }  // namespace sgpt

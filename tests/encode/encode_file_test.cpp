@@ -125,7 +125,7 @@ TEST_F(EncodeFile, NamesTheLineThatIsBroken) {
     return failure({.input = folder_.write(name, text), .output = output()});
   };
   EXPECT_THAT(fails("a.jsonl", "{\"text\":\"x\"}\n{\"text\":"), HasSubstr("a.jsonl:2"));
-  EXPECT_THAT(fails("b.jsonl", "{\"text\":\"x\"}\n\n{\"title\":\"x\"}"), HasSubstr("b.jsonl:3"));
+  EXPECT_THAT(fails("b.jsonl", "{\"text\":\"x\"}\n\n{\"_id\":\"x\"}"), HasSubstr("b.jsonl:3"));
   EXPECT_THAT(fails("c.txt", "fine\nfine\nbad \xfe\n"), HasSubstr("c.txt:3"));
   EXPECT_FALSE(exists(output()));
   EXPECT_FALSE(exists(folder_ / "out.npy.partial"));

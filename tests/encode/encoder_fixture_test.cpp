@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/mapped_file.h"
+#include "base/unicode.h"
 #include "encode/encoder_parts.h"
 #include "fixtures.h"
 #include "model/safetensors.h"
@@ -34,6 +35,21 @@ std::vector<Case> read_cases(const std::filesystem::path& folder) {
         {entry.at("text"), entry.at("is_query").get<bool>() ? TextKind::query : TextKind::document, entry.at("ids")});
   }
   return cases;
+}
+
+/// The fixtures' library leaves line ends within a text to its caller; sgpt makes them spaces (docs/formats.md). Of
+/// such a text the numbers are compared at the fixture's own ids.
+bool has_line_ends(const Case& c) { return strip(c.text).find('\n') != std::string_view::npos; }
+
+std::vector<float> embedding_of(const Encoder& encoder, const Case& c) {
+  if (!has_line_ends(c)) return encoder.encode(std::vector{c.text}, c.kind).values;
+  const Encoder::Parts& parts = encoder.parts();
+  Arena arena(parts.backend->memory());
+  TokenBatch batch;
+  batch.add(c.ids);
+  std::vector<float> values(static_cast<std::size_t>(encoder.dimension()));
+  parts.embed(batch, arena, Matrix(values.data(), 1, encoder.dimension()));
+  return values;
 }
 
 using Expected = std::map<std::string, std::vector<float>>;
@@ -75,8 +91,17 @@ INSTANTIATE_TEST_SUITE_P(Backends, EncoderFixture, ::testing::Values("reference"
 TEST_P(EncoderFixture, IdsAreEqual) {
   for (const auto& folder : folders_) {
     const Encoder encoder = Encoder::load(folder, {.brackets = true, .backend = GetParam()});
-    for (const Case& c : read_cases(folder))
+    for (const Case& c : read_cases(folder)) {
+      if (has_line_ends(c)) {
+        const std::vector<std::int32_t> within = encoder.parts().preparation.tokenizer().encode(strip(c.text));
+        EXPECT_TRUE(std::equal(within.begin(), within.end(), c.ids.begin() + 1, c.ids.end() - 1)) << c.text;
+        std::string one_line = c.text;
+        std::replace(one_line.begin(), one_line.end(), '\n', ' ');
+        EXPECT_EQ(encoder.tokenize(c.text, c.kind), encoder.tokenize(one_line, c.kind)) << c.text;
+        continue;
+      }
       EXPECT_EQ(encoder.tokenize(c.text, c.kind), c.ids) << folder << ": " << c.text;
+    }
   }
 }
 
@@ -91,13 +116,13 @@ TEST_P(EncoderFixture, EmbeddingsOfEveryPoolingModeAgree) {
     const std::size_t d = static_cast<std::size_t>(encoder.dimension()) / modes.size();
     std::size_t compared = 0;
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      const Embeddings e = encoder.encode(std::vector{cases[i].text}, cases[i].kind);  // the modes, one after the other
+      const std::vector<float> e = embedding_of(encoder, cases[i]);  // the modes, one after the other
       for (std::size_t m = 0; m < modes.size(); ++m) {
         std::string name = std::to_string(i);
         name.append(".").append(name_of(modes[m]));
         const auto found = expected.find(name);
         if (found == expected.end()) continue;
-        expect_close(e.row(0).subspan(m * d, d), found->second, folder.string() + ": " + name);
+        expect_close(std::span(e).subspan(m * d, d), found->second, folder.string() + ": " + name);
         ++compared;
       }
     }
@@ -118,7 +143,7 @@ TEST_P(EncoderFixture, AllTextsTogetherAgree) {
       const Embeddings e = encoder.encode(texts, kind);
       for (std::size_t i = 0; i < cases.size(); ++i) {
         const auto found = expected.find(std::to_string(i) + "." + mode);
-        if (cases[i].kind != kind || found == expected.end()) continue;
+        if (cases[i].kind != kind || found == expected.end() || has_line_ends(cases[i])) continue;
         expect_close(e.row(static_cast<std::int64_t>(i)), found->second, folder.string() + ": " + found->first);
       }
     }

@@ -61,6 +61,7 @@ TEST_F(Team, EmbedsAsOneEncoderDoes) {
   for (int i = 0; i < 50; ++i) texts.push_back("thing " + std::string(static_cast<std::size_t>(i * 7 % 40), 'x'));
   texts[3] = "";
   texts[20] = "  ";
+  texts[7] = texts[33] = std::string(100, 'x');  // longer than the model looks at
   const Encoder encoder = load(model_);
   const std::span<const std::string> all(texts);
   for (const int size : {1, 2, 3}) {
@@ -74,6 +75,7 @@ TEST_F(Team, EmbedsAsOneEncoderDoes) {
           EXPECT_EQ(documents.values, encoder.encode_documents(some).values);
           EXPECT_EQ(documents.rows, std::ssize(some));
           EXPECT_EQ(documents.dimension, encoder.dimension());
+          EXPECT_EQ(documents.cut, encoder.encode_documents(some).cut);
           EXPECT_EQ(team.encode_queries(some).values, encoder.encode_queries(some).values);
           ++asked;
         });

@@ -46,7 +46,7 @@ class DataSet : public ::testing::Test {
   TempFolder folder_;
 };
 
-TEST_F(DataSet, DocumentIsTitleAndTextStripped) {
+TEST_F(DataSet, DocumentIsTitleAndText) {
   const auto documents =
       read_corpus(folder_.write("corpus.jsonl", R"({"_id": "a", "title": "Wings", "text": "of\na bird "}
 {"_id": 17, "title": null, "text": "  no title"}
@@ -54,25 +54,28 @@ TEST_F(DataSet, DocumentIsTitleAndTextStripped) {
 {"_id": "c", "text": "none at all", "metadata": {"x": 1}}
 )"));
   ASSERT_EQ(documents.size(), 3u);
-  EXPECT_EQ(documents[0].content, "Wings of a bird");
+  EXPECT_EQ(documents[0].content, "Wings of\na bird ");  // line ends are what TextPreparation sees to
   EXPECT_EQ(documents[0].text, "of\na bird ");
   EXPECT_EQ(documents[1].id, "17");
-  EXPECT_EQ(documents[1].content, "no title");
+  EXPECT_EQ(documents[1].content, "  no title");
   EXPECT_EQ(documents[2].content, "none at all");
 }
 
-TEST_F(DataSet, DocumentsWithoutTextAreDropped) {
+TEST_F(DataSet, DocumentsWithoutTitleAndTextAreDropped) {
   CorpusReader reader(folder_.write("corpus.jsonl", R"({"_id": "a", "title": "only a title", "text": ""}
 {"_id": "b", "title": "", "text": " \n"}
 {"_id": "c", "text": null}
 {"_id": "d", "text": "kept"})"));
   Document document;
   ASSERT_TRUE(reader.next(document));
+  EXPECT_EQ(document.id, "a");
+  ASSERT_TRUE(reader.next(document));
   EXPECT_EQ(document.id, "d");
   EXPECT_EQ(reader.line(), 4);
   EXPECT_FALSE(reader.next(document));
-  EXPECT_EQ(reader.documents(), 1);
-  EXPECT_EQ(reader.dropped(), 3);
+  EXPECT_EQ(reader.documents(), 2);
+  EXPECT_EQ(reader.only_titles(), 1);
+  EXPECT_EQ(reader.dropped(), 2);
 }
 
 TEST_F(DataSet, BadCorporaAreRefusedNamingTheLine) {
@@ -93,7 +96,7 @@ TEST_F(DataSet, QueriesKeepTheirOrder) {
   const auto queries = read_queries(
       folder_.write("queries.jsonl", "{\"_id\": \"b\", \"text\": \"two\\nlines\"}\n{\"_id\": 1, \"text\": \"\"}\n"));
   ASSERT_EQ(queries.size(), 2u);
-  EXPECT_EQ(queries[0].text, "two lines");
+  EXPECT_EQ(queries[0].text, "two\nlines");
   EXPECT_EQ(queries[1].id, "1");
 }
 

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "base/mapped_text.h"
 #include "base/unicode.h"
 #include "sgpt/error.h"
 
@@ -16,7 +17,8 @@ constexpr std::int64_t kLooksBeforeRelease = 1024;
 
 }  // namespace
 
-Collection::Collection(const std::filesystem::path& path) : file_(path), index_(PassageIndex::open(file_)) {}
+Collection::Collection(const std::filesystem::path& path)
+    : file_(map_text(path, path.parent_path())), index_(PassageIndex::open(file_)) {}
 
 std::string Collection::text(std::uint32_t row) const {
   const std::string_view all = file_.text();

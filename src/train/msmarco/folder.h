@@ -5,18 +5,22 @@
 #include <filesystem>
 #include <string>
 
+#include "base/byte_source.h"
 #include "base/file.h"
 
 namespace sgpt {
 
-/// The files by their published names. What is cached beside them is in `*.sgpt-…`.
+/// The files by their published names, each packed with gzip (.gz behind its name) or not. What is cached beside them
+/// is in `*.sgpt-…`.
 struct MsMarcoFolder {
   std::filesystem::path folder;
 
-  std::filesystem::path collection() const { return folder / "collection.tsv"; }
-  std::filesystem::path train_queries() const { return folder / "queries.train.tsv"; }
-  std::filesystem::path hard_negatives() const { return folder / "msmarco-hard-negatives.jsonl.gz"; }
-  std::filesystem::path scores() const { return folder / "cross-encoder-ms-marco-MiniLM-L-6-v2-scores.pkl.gz"; }
+  std::filesystem::path collection() const { return packed_or_plain(folder / "collection.tsv"); }
+  std::filesystem::path train_queries() const { return packed_or_plain(folder / "queries.train.tsv"); }
+  std::filesystem::path hard_negatives() const { return packed_or_plain(folder / "msmarco-hard-negatives.jsonl.gz"); }
+  std::filesystem::path scores() const {
+    return packed_or_plain(folder / "cross-encoder-ms-marco-MiniLM-L-6-v2-scores.pkl.gz");
+  }
   std::filesystem::path examples() const { return folder / "msmarco-hard-negatives.sgpt-examples"; }
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/mapped_text.h"
 #include "base/random.h"
 #include "sgpt/error.h"
 #include "train/example_lines.h"
@@ -62,7 +63,7 @@ MsMarcoData::MsMarcoData(const TextPreparation& preparation, Options options)
       options_(std::move(options)),
       folder_(checked({options_.selection.folder})),
       collection_(folder_.collection()),
-      queries_(folder_.train_queries()),
+      queries_(map_text(folder_.train_queries(), folder_.folder)),
       examples_(open_examples(folder_, options_.selection, collection_, queries_)),
       size_(options_.max_examples > 0 ? std::min(options_.max_examples, examples_.size()) : examples_.size()) {
   log::info(fmt::format("{}: {} passages, {} training queries", folder_.folder.string(), collection_.size(), size_));
@@ -110,16 +111,27 @@ std::uint64_t MsMarcoData::fingerprint() const {
 TrainingBatch MsMarcoData::batch(std::span<const std::int64_t> examples, std::int64_t visit) const {
   std::vector<std::string> queries;
   std::vector<std::string> documents;  // positive and negative of each in turn
+  std::vector<std::string> query_places;
+  std::vector<std::string> places;
   for (const std::int64_t number : examples) {
     const Rows passages = rows(number, visit);
     queries.push_back(query_text(queries_, examples_[number].query));
     documents.push_back(collection_.text(passages.positive));
     documents.push_back(collection_.text(passages.negative));
+    query_places.push_back(query_place(queries_, examples_[number].query));
+    for (const std::uint32_t row : {passages.positive, passages.negative}) {
+      places.push_back(fmt::format("{}: passage {}", folder_.collection().string(), collection_.pid(row)));
+    }
   }
   TrainingBatch batch;
   batch.columns.resize(3);
-  for (const TokenIds& ids : preparation_.ids(queries, TextKind::query)) batch.columns[0].add(ids);
-  const std::vector<TokenIds> ids = preparation_.ids(documents, TextKind::document);
+  const auto prepare = [&](const std::vector<std::string>& texts, TextKind kind, TextPlaces where) {
+    PreparedTexts prepared = preparation_.prepare(texts, kind, where);
+    cut_.add(texts.size(), prepared.cut, where);
+    return std::move(prepared.ids);
+  };
+  for (const TokenIds& ids : prepare(queries, TextKind::query, query_places)) batch.columns[0].add(ids);
+  const std::vector<TokenIds> ids = prepare(documents, TextKind::document, places);
   for (std::size_t i = 0; i < ids.size(); ++i) batch.columns[1 + i % 2].add(ids[i]);
   return batch;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "encode/cut_texts.h"
 #include "encode/text_preparation.h"
 #include "sgpt/trainer.h"
 #include "train/msmarco/collection.h"
@@ -49,6 +50,7 @@ class MsMarcoData : public TrainingSet {
   Rows rows(std::int64_t example, std::int64_t visit) const;
 
   const Collection& collection() const { return collection_; }
+  void tell_cut_texts() const override { cut_.tell(preparation_.max_seq_length()); }
 
  private:
   std::uint32_t negative(std::int64_t number, std::int64_t visit) const;
@@ -60,6 +62,7 @@ class MsMarcoData : public TrainingSet {
   MappedFile queries_;
   ExampleTable examples_;
   std::int64_t size_;
+  mutable CutTexts cut_;  // of the batches so far
 };
 
 }  // namespace sgpt

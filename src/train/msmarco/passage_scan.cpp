@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/parallel.h"
+#include "base/text_stream.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -66,9 +67,9 @@ Part scan(const MappedFile& file, std::size_t begin, std::size_t end) {
   return part;
 }
 
-/// The file cut at ends of lines.
-std::vector<std::size_t> cuts(std::string_view text, std::size_t parts) {
-  std::vector<std::size_t> result{0};
+/// The file, from `begin` on, cut at ends of lines.
+std::vector<std::size_t> cuts(std::string_view text, std::size_t begin, std::size_t parts) {
+  std::vector<std::size_t> result{begin};
   for (std::size_t i = 1; i < parts; ++i) {
     const std::size_t newline = text.find('\n', std::max(result.back(), text.size() / parts * i));
     result.push_back(newline == std::string_view::npos ? text.size() : newline + 1);
@@ -125,7 +126,8 @@ void arrange_sorted(const MappedFile& file, const std::vector<Part>& parts, std:
 
 PassageTable scan_passages(const MappedFile& collection) {
   const std::vector<std::size_t> bounds =
-      cuts(collection.text(), static_cast<std::size_t>(std::max(1, omp_get_max_threads())));
+      cuts(collection.text(), mark_length(collection.text(), collection.path().string()),
+           static_cast<std::size_t>(std::max(1, omp_get_max_threads())));
   std::vector<Part> parts(bounds.size() - 1);
   parallel_tasks(std::ssize(parts), [&](std::int64_t number) {
     const auto i = static_cast<std::size_t>(number);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/text_stream.h"
 #include "base/unicode.h"
 #include "sgpt/error.h"
 
@@ -24,11 +25,18 @@ std::string query_text(const MappedFile& queries, std::uint64_t offset) {
   return result;
 }
 
+std::string query_place(const MappedFile& queries, std::uint64_t offset) {
+  const std::string_view before = queries.text().substr(0, offset - 1);  // up to the tab
+  const std::size_t end_of_line = before.rfind('\n');
+  return fmt::format("{}: query {}", queries.path().string(),
+                     before.substr(end_of_line == std::string_view::npos ? 0 : end_of_line + 1));
+}
+
 QueryTable::QueryTable(const MappedFile& queries) {
   const std::string_view all = queries.text();
   std::int64_t line = 0;
   const auto place = [&](std::int64_t number) { return fmt::format("{}:{}", queries.path().string(), number); };
-  for (std::size_t begin = 0; begin < all.size();) {
+  for (std::size_t begin = mark_length(all, queries.path().string()); begin < all.size();) {
     ++line;
     const std::size_t end = std::min(all.find('\n', begin), all.size());
     const std::string_view text = all.substr(begin, end - begin);

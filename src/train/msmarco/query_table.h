@@ -14,6 +14,9 @@ namespace sgpt {
 /// is no valid UTF-8.
 std::string query_text(const MappedFile& queries, std::uint64_t offset);
 
+/// "FILE: query NUMBER" of the query that begins there, for messages.
+std::string query_place(const MappedFile& queries, std::uint64_t offset);
+
 class QueryTable {
  public:
   /// Throws UserError naming file and line when a line has no tab, no valid number, or a number that was there before.
