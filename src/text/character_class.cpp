@@ -1,83 +1,180 @@
 #include "text/character_class.h"
 
-#include <oniguruma.h>
-
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
-
-#include "sgpt/error.h"
-#include "text/regex.h"
 
 namespace sgpt {
 
 namespace {
 
-struct Range {
-  char32_t first;
-  char32_t last;
+using Categories = std::uint32_t;  // a bit for each, in the order of kCategoryNames
+
+/// Of names of two letters, or of one that stands for all that begin with it; 0 when there is none such.
+Categories categories(std::string_view name) {
+  Categories result = 0;
+  for (std::size_t i = 0; i < kCategoryCount; ++i) {
+    if (kCategoryNames[i].starts_with(name)) result |= Categories{1} << i;
+  }
+  return result;
+}
+
+struct LongName {
+  std::string_view name;
+  std::string_view category;
 };
 
-// What Unicode 15 and 16 added. `tokenizers` comes with a newer Oniguruma than Debian 12, whose tables end at Unicode
-// 14; with these ids are the same wherever we run.
-constexpr Range kNewLetters[] = {
-    {0x1C89, 0x1C8A},   {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},   {0x105C0, 0x105F3}, {0x10D4A, 0x10D65},
-    {0x10D6F, 0x10D85}, {0x10EC2, 0x10EC4}, {0x1123F, 0x11240}, {0x11380, 0x11389}, {0x1138B, 0x1138B},
-    {0x1138E, 0x1138E}, {0x11390, 0x113B5}, {0x113B7, 0x113B7}, {0x113D1, 0x113D1}, {0x113D3, 0x113D3},
-    {0x11BC0, 0x11BE0}, {0x11F02, 0x11F02}, {0x11F04, 0x11F10}, {0x11F12, 0x11F33}, {0x1342F, 0x1342F},
-    {0x13441, 0x13446}, {0x13460, 0x143FA}, {0x16100, 0x1611D}, {0x16D40, 0x16D6C}, {0x18CFF, 0x18CFF},
-    {0x1B132, 0x1B132}, {0x1B155, 0x1B155}, {0x1DF25, 0x1DF2A}, {0x1E030, 0x1E06D}, {0x1E4D0, 0x1E4EB},
-    {0x1E5D0, 0x1E5ED}, {0x1E5F0, 0x1E5F0}, {0x2B739, 0x2B739}, {0x2EBF0, 0x2EE5D}, {0x31350, 0x323AF}};
-constexpr Range kNewNumbers[] = {{0x10D40, 0x10D49}, {0x116D0, 0x116E3}, {0x11BF0, 0x11BF9}, {0x11F50, 0x11F59},
-                                 {0x16130, 0x16139}, {0x16D70, 0x16D79}, {0x1CCF0, 0x1CCF9}, {0x1D2C0, 0x1D2D3},
-                                 {0x1E4F0, 0x1E4F9}, {0x1E5F1, 0x1E5FA}};
-constexpr Range kNewOtherWordCharacters[] = {
-    {0x897, 0x897},     {0xCF3, 0xCF3},     {0xECE, 0xECE},     {0x10D40, 0x10D49}, {0x10D69, 0x10D6D},
-    {0x10EFC, 0x10EFF}, {0x11241, 0x11241}, {0x113B8, 0x113C0}, {0x113C2, 0x113C2}, {0x113C5, 0x113C5},
-    {0x113C7, 0x113CA}, {0x113CC, 0x113D0}, {0x113D2, 0x113D2}, {0x113E1, 0x113E2}, {0x116D0, 0x116E3},
-    {0x11BF0, 0x11BF9}, {0x11F00, 0x11F01}, {0x11F03, 0x11F03}, {0x11F34, 0x11F3A}, {0x11F3E, 0x11F42},
-    {0x11F50, 0x11F5A}, {0x13440, 0x13440}, {0x13447, 0x13455}, {0x1611E, 0x16139}, {0x16D70, 0x16D79},
-    {0x1CCF0, 0x1CCF9}, {0x1E08F, 0x1E08F}, {0x1E4EC, 0x1E4F9}, {0x1E5EE, 0x1E5EF}, {0x1E5F1, 0x1E5FA}};
+constexpr LongName kLongNames[] = {{"letter", "L"},
+                                   {"uppercaseletter", "Lu"},
+                                   {"lowercaseletter", "Ll"},
+                                   {"titlecaseletter", "Lt"},
+                                   {"modifierletter", "Lm"},
+                                   {"otherletter", "Lo"},
+                                   {"mark", "M"},
+                                   {"combiningmark", "M"},
+                                   {"nonspacingmark", "Mn"},
+                                   {"spacingmark", "Mc"},
+                                   {"enclosingmark", "Me"},
+                                   {"number", "N"},
+                                   {"decimalnumber", "Nd"},
+                                   {"digit", "Nd"},
+                                   {"letternumber", "Nl"},
+                                   {"othernumber", "No"},
+                                   {"punctuation", "P"},
+                                   {"punct", "P"},
+                                   {"connectorpunctuation", "Pc"},
+                                   {"dashpunctuation", "Pd"},
+                                   {"openpunctuation", "Ps"},
+                                   {"closepunctuation", "Pe"},
+                                   {"initialpunctuation", "Pi"},
+                                   {"finalpunctuation", "Pf"},
+                                   {"otherpunctuation", "Po"},
+                                   {"symbol", "S"},
+                                   {"mathsymbol", "Sm"},
+                                   {"currencysymbol", "Sc"},
+                                   {"modifiersymbol", "Sk"},
+                                   {"othersymbol", "So"},
+                                   {"separator", "Z"},
+                                   {"spaceseparator", "Zs"},
+                                   {"lineseparator", "Zl"},
+                                   {"paragraphseparator", "Zp"},
+                                   {"other", "C"},
+                                   {"control", "Cc"},
+                                   {"cntrl", "Cc"},
+                                   {"format", "Cf"},
+                                   {"privateuse", "Co"},
+                                   {"unassigned", "Cn"}};
 
-template <class Table, std::size_t kCount>
-void add_ranges(Table& table, const Range (&ranges)[kCount], std::uint8_t bits) {
-  for (const Range& range : ranges) {
-    for (char32_t code = range.first; code <= range.last; ++code) table[code] |= bits;
+CodeSet joined(CodeSet ranges, std::span<const CodeRange> more) {
+  ranges.insert(ranges.end(), more.begin(), more.end());
+  std::sort(ranges.begin(), ranges.end(), [](const CodeRange& a, const CodeRange& b) { return a.first < b.first; });
+  CodeSet result;
+  for (const CodeRange& range : ranges) {
+    if (!result.empty() && range.first <= result.back().last + 1) {
+      result.back().last = std::max(result.back().last, range.last);
+    } else {
+      result.push_back(range);
+    }
   }
+  return result;
 }
 
-template <class Table>
-void add_ranges(Table& table, OnigCtype type, std::uint8_t bit) {
-  OnigCodePoint single_byte_end = 0;
-  const OnigCodePoint* ranges = nullptr;  // their number, then first and last of each
-  if (ONIGENC_GET_CTYPE_CODE_RANGE(ONIG_ENCODING_UTF8, type, &single_byte_end, &ranges) != 0) {
-    throw MachineError("Oniguruma has no table of Unicode character classes: install libonig5 6.9 or later.");
+/// The runs whose value `wanted` takes.
+template <class Wanted>
+CodeSet members(std::span<const CodeRun> runs, const Wanted& wanted) {
+  CodeSet result;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (!wanted(runs[i].value)) continue;
+    const char32_t last = i + 1 < runs.size() ? runs[i + 1].first - 1 : 0x10FFFF;
+    if (!result.empty() && result.back().last + 1 == runs[i].first) {
+      result.back().last = last;
+    } else {
+      result.push_back({runs[i].first, last});
+    }
   }
-  for (OnigCodePoint i = 0; i < ranges[0]; ++i) {
-    const OnigCodePoint last = std::min<OnigCodePoint>(ranges[2 * i + 2], 0x10FFFF);
-    for (OnigCodePoint code = ranges[2 * i + 1]; code <= last; ++code) table[code] |= bit;
-  }
+  return result;
 }
 
-OnigCtype property(std::string name) {
-  auto* begin = reinterpret_cast<OnigUChar*>(name.data());
-  const int type = ONIG_ENCODING_UTF8->property_name_to_ctype(ONIG_ENCODING_UTF8, begin, begin + name.size());
-  if (type < 0) throw MachineError("Oniguruma does not know the Unicode property " + name + ".");
-  return static_cast<OnigCtype>(type);
+CodeSet members(Categories categories) {
+  return members(std::span(kCategoryRuns, kCategoryRunsSize),
+                 [&](std::uint8_t value) { return value < kCategoryCount && ((categories >> value) & 1u) != 0; });
+}
+
+CodeSet alphabetic(Categories more) {
+  return joined(members(categories("L") | categories("Nl") | more), {kOtherAlphabetic, kOtherAlphabeticSize});
+}
+
+/// As Oniguruma defines these for Unicode.
+std::optional<CodeSet> posix_members(std::string_view name) {
+  constexpr Categories kAll = (Categories{1} << kCategoryCount) - 1;
+  const Categories unassigned = categories("Cn");
+  if (name == "alpha" || name == "alphabetic") return alphabetic(0);
+  if (name == "alnum") return alphabetic(categories("Nd"));
+  if (name == "word") return alphabetic(categories("M") | categories("Nd") | categories("Pc"));
+  if (name == "upper" || name == "uppercase")
+    return joined(members(categories("Lu")), {kOtherUppercase, kOtherUppercaseSize});
+  if (name == "lower" || name == "lowercase")
+    return joined(members(categories("Ll")), {kOtherLowercase, kOtherLowercaseSize});
+  if (name == "space" || name == "whitespace") {
+    constexpr CodeRange kControls[] = {{0x9, 0xD}, {0x85, 0x85}};
+    return joined(members(categories("Z")), kControls);
+  }
+  if (name == "blank") {
+    constexpr CodeRange kTab[] = {{0x9, 0x9}};
+    return joined(members(categories("Zs")), kTab);
+  }
+  if (name == "posixpunct") return members(categories("P") | categories("S"));
+  if (name == "graph") return members(kAll & ~(categories("Z") | categories("Cc") | unassigned));
+  if (name == "print") return members(kAll & ~(categories("Zl") | categories("Zp") | categories("Cc") | unassigned));
+  if (name == "xdigit") return CodeSet{{'0', '9'}, {'A', 'F'}, {'a', 'f'}};
+  if (name == "ascii") return CodeSet{{0, 0x7F}};
+  if (name == "any") return members(kAll);
+  if (name == "assigned") return members(kAll & ~unassigned);
+  return std::nullopt;
+}
+
+std::string plain(std::string_view name) {
+  std::string result;
+  for (const char c : name) {
+    if (c == ' ' || c == '-' || c == '_') continue;
+    result.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  }
+  return result;
 }
 
 }  // namespace
 
+std::optional<CodeSet> property_members(std::string_view name) {
+  std::string key = plain(name);
+  if (auto set = posix_members(key)) return set;
+  if (key == "cs" || key == "surrogate") return CodeSet{};  // no character of a valid text
+  if (key == "lc" || key == "casedletter") return members(categories("Lu") | categories("Ll") | categories("Lt"));
+  for (const LongName& known : kLongNames) {
+    if (known.name == key) return members(categories(known.category));
+  }
+  for (std::size_t i = 0; i < kScriptCount; ++i) {
+    if (plain(kScriptNames[i]) != key) continue;
+    return members(std::span(kScriptRuns, kScriptRunsSize), [&](std::uint8_t value) { return value == i; });
+  }
+  if (key.empty() || key.size() > 2) return std::nullopt;
+  key[0] = static_cast<char>(key[0] - 'a' + 'A');
+  if (const Categories found = categories(key)) return members(found);
+  return std::nullopt;
+}
+
 CharacterClasses::CharacterClasses() : table_(std::make_unique<std::array<std::uint8_t, 0x110000>>()) {
-  initialize_regex();
   table_->fill(0);
-  add_ranges(*table_, ONIGENC_CTYPE_SPACE, space);
-  add_ranges(*table_, property("L"), letter);
-  add_ranges(*table_, property("N"), number);
-  add_ranges(*table_, ONIGENC_CTYPE_WORD, word);
-  add_ranges(*table_, kNewLetters, letter | word);
-  add_ranges(*table_, kNewNumbers, number);
-  add_ranges(*table_, kNewOtherWordCharacters, word);
+  const auto add = [&](std::string_view name, std::uint8_t bit) {
+    const CodeSet set = property_members(name).value();
+    for (const CodeRange& range : set) {
+      for (char32_t code = range.first; code <= range.last; ++code) (*table_)[code] |= bit;
+    }
+  };
+  add("Space", space);
+  add("L", letter);
+  add("N", number);
+  add("Word", word);
   (*table_)[0x200C] |= word;
   (*table_)[0x200D] |= word;
 }

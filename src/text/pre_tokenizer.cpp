@@ -68,7 +68,12 @@ void PreTokenizer::add_split(std::string_view pattern, SplitBehavior behavior, b
   bool (*scanner)(std::string_view, Emit) = nullptr;
   if (isolated && pattern == kBloomPattern) scanner = scan_bloom_words;
   if (isolated && pattern == kGpt2Pattern) scanner = scan_gpt2_words;
-  splits_.push_back({Regex(pattern), behavior, invert, scanner});
+  if (!scanner) return add_split_by_engine(pattern, behavior, invert);
+  splits_.push_back({std::nullopt, behavior, invert, scanner});
+}
+
+void PreTokenizer::add_split_by_engine(std::string_view pattern, SplitBehavior behavior, bool invert) {
+  splits_.push_back({Regex(pattern), behavior, invert, nullptr});
 }
 
 void PreTokenizer::set_byte_level(bool add_prefix_space, bool use_pattern) {
@@ -76,10 +81,6 @@ void PreTokenizer::set_byte_level(bool add_prefix_space, bool use_pattern) {
   set_prefix_space(add_prefix_space);
   if (use_pattern) add_split(kGpt2Pattern, SplitBehavior::isolated, false);
   byte_level_ = true;
-}
-
-void PreTokenizer::disable_scanners() {
-  for (Split& split : splits_) split.scanner = nullptr;
 }
 
 PreTokenizer PreTokenizer::bloom() {
@@ -111,7 +112,7 @@ bool PreTokenizer::run(std::size_t step, std::string_view text, Emit emit) const
   PieceBuilder pieces(text, split.behavior, next);
   std::size_t done = 0;
   bool goes_on = true;
-  split.regex.for_each_match(text, [&](std::size_t begin, std::size_t end) {
+  split.regex->for_each_match(text, [&](std::size_t begin, std::size_t end) {
     goes_on = (begin == done || pieces.add(done, begin, split.invert)) && pieces.add(begin, end, !split.invert);
     done = end;
     return goes_on;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -31,8 +32,8 @@ class PreTokenizer {
   bool prefix_space() const { return prefix_space_before_ != kNowhere; }
   void set_prefix_space(bool add) { prefix_space_before_ = add ? byte_level_begin_ : kNowhere; }
 
-  /// The known patterns through the regular-expression engine as well: the slow way, for tests.
-  void disable_scanners();
+  /// The same, but known patterns through the regular-expression engine as well: the slow way, for tests.
+  void add_split_by_engine(std::string_view pattern, SplitBehavior behavior, bool invert);
 
   /// BLOOM's: split by its pattern, then bytes.
   static PreTokenizer bloom();
@@ -45,10 +46,10 @@ class PreTokenizer {
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 
   struct Split {
-    Regex regex;
+    std::optional<Regex> regex;  // where there is no scanner
     SplitBehavior behavior;
     bool invert;
-    bool (*scanner)(std::string_view, Emit);  // does the same, where there is one
+    bool (*scanner)(std::string_view, Emit);
   };
 
   bool run(std::size_t step, std::string_view text, Emit emit) const;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "sgpt/error.h"
+#include "text/pattern.h"
 #include "text/utf8.h"
 
 namespace sgpt {
@@ -21,8 +22,7 @@ std::string reason(int code, OnigErrorInfo* info) {
   return {reinterpret_cast<const char*>(message), static_cast<std::size_t>(length > 0 ? length : 0)};
 }
 
-}  // namespace
-
+/// Sets the engine up, once; safe to call from several threads.
 void initialize_regex() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -32,6 +32,8 @@ void initialize_regex() {
     }
   });
 }
+
+}  // namespace
 
 struct Regex::Impl {
   OnigRegex compiled = nullptr;
@@ -43,9 +45,10 @@ struct Regex::Impl {
 Regex::Regex(std::string_view pattern) : impl_(std::make_unique<Impl>()) {
   initialize_regex();
   impl_->pattern = pattern;
+  const std::string own = with_own_classes(pattern);
   OnigErrorInfo info{};
-  const int code = onig_new(&impl_->compiled, onig(pattern.data()), onig(pattern.data() + pattern.size()),
-                            ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
+  const int code = onig_new(&impl_->compiled, onig(own.data()), onig(own.data() + own.size()), ONIG_OPTION_NONE,
+                            ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
   if (code != ONIG_NORMAL) {
     impl_->compiled = nullptr;
     throw UserError(fmt::format("the regular expression \"{}\" is malformed: {}", pattern, reason(code, &info)));

@@ -1,4 +1,5 @@
-// Regular expressions in Oniguruma's own syntax over UTF-8: the engine and the syntax that `tokenizers` uses.
+// Regular expressions in Oniguruma's own syntax over UTF-8: the engine and the syntax that `tokenizers` uses. Classes
+// of characters are those of our own tables (pattern.h), whatever Oniguruma is installed.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +11,10 @@
 
 namespace sgpt {
 
-/// Sets the engine up, once; safe to call from several threads.
-void initialize_regex();
-
 /// A compiled pattern; const member functions may be called from several threads at once.
 class Regex {
  public:
-  /// Throws UserError with the engine's reason when the pattern is malformed.
+  /// Throws UserError with the engine's reason when the pattern is malformed, and as with_own_classes() does.
   explicit Regex(std::string_view pattern);
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
