@@ -112,7 +112,8 @@ void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, co
   Json roles = special_tokens(tokenizer);
   if (const fs::path config = source_folder / "tokenizer_config.json"; present(config)) {
     carry_over(config, folder / "tokenizer_config.json");
-    for (const auto& [role, value] : parse_ordered(config).items()) roles.erase(role);  // it names them itself
+    const auto named = parse_ordered(config);
+    for (const auto& [role, value] : named.items()) roles.erase(role);  // it names them itself
   } else {
     Json made{{"tokenizer_class", "PreTrainedTokenizerFast"},
               {"model_max_length", settings.max_seq_length},

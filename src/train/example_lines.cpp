@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "base/unicode.h"
-#include "retrieval/dataset.h"
+#include "encode/text_source.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -72,15 +72,10 @@ Keys keys_of(const JsonLineReader& line) {
   return keys;
 }
 
-std::string text_of(JsonLineReader::TitledText text) {
-  if (text.title.empty()) return std::move(text.text);
-  return make_document({}, std::move(text.title), std::move(text.text)).content;
-}
-
 std::vector<std::string> texts_under(const JsonLineReader& line, const std::vector<std::string>& keys) {
   std::vector<std::string> texts;
   for (const std::string& key : keys) {
-    for (JsonLineReader::TitledText& text : line.texts(key)) texts.push_back(text_of(std::move(text)));
+    for (const JsonLineReader::TitledText& text : line.texts(key)) texts.push_back(document_text(text.title, text.text));
   }
   return texts;
 }
