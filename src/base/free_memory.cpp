@@ -63,9 +63,14 @@ std::uint64_t left_in_own_groups() {
 
 }  // namespace
 
-std::uint64_t free_memory() {
-  const std::uint64_t available = number_after("/proc/meminfo", "MemAvailable:").value_or(0) * 1024;
-  return std::min(available, left_in_own_groups());
+std::uint64_t available_memory(const fs::path& meminfo) {
+  constexpr std::uint64_t kUnit = 1024;
+  if (const auto available = number_after(meminfo, "MemAvailable:")) return *available * kUnit;
+  const auto unused = number_after(meminfo, "MemFree:");
+  if (!unused) return ~std::uint64_t{0};
+  return (*unused + number_after(meminfo, "Cached:").value_or(0)) * kUnit;
 }
+
+std::uint64_t free_memory() { return std::min(available_memory("/proc/meminfo"), left_in_own_groups()); }
 
 }  // namespace sgpt

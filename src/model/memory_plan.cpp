@@ -14,7 +14,7 @@ constexpr std::uint64_t kFloat = sizeof(float);
 constexpr std::uint64_t kArenaSlack = std::uint64_t{4} << 20;  // of an arena's last block, and huge pages begun
 
 std::uint64_t floats(std::int64_t tokens, std::int64_t floats_a_token) {
-  return static_cast<std::uint64_t>(tokens * floats_a_token) * kFloat + kArenaSlack;
+  return bytes_of_tokens(tokens, floats_a_token) + kArenaSlack;
 }
 
 std::uint64_t elements(const ParameterInfo& parameter) {
@@ -22,6 +22,14 @@ std::uint64_t elements(const ParameterInfo& parameter) {
 }
 
 }  // namespace
+
+std::uint64_t bytes_of_tokens(std::int64_t tokens, std::int64_t floats_a_token) {
+  constexpr std::uint64_t kMoreThanAll = std::uint64_t{1} << 62;
+  std::uint64_t bytes = 0;
+  const bool overflows = __builtin_mul_overflow(static_cast<std::uint64_t>(tokens),
+                                                static_cast<std::uint64_t>(floats_a_token) * kFloat, &bytes);
+  return overflows ? kMoreThanAll : std::min(bytes, kMoreThanAll);
+}
 
 WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DType stored,
                            const TrainedParameters& which, ComputeType compute) {

@@ -25,6 +25,9 @@ struct WeightsMemory {
 WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DType stored,
                            const TrainedParameters& which = {}, ComputeType compute = ComputeType::f32);
 
+/// So many floats for each token; what no machine has, where the number would not fit.
+std::uint64_t bytes_of_tokens(std::int64_t tokens, std::int64_t floats_a_token);
+
 /// What a pass over so many tokens takes beside what it keeps for backward. Bytes.
 std::uint64_t forward_working_bytes(const BloomConfig& config, std::int64_t tokens);
 /// The same with the backward pass: over a layer whose activations were kept, or computed again from its input.
