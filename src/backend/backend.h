@@ -1,5 +1,6 @@
 // The operations that a BLOOM bi-encoder needs, forward and backward, on packed batches. A device is one
-// implementation: `reference` (plain loops with double sums, the oracle) and `cpu` (oneDNN, Highway, OpenMP).
+// implementation: `reference` (plain loops with double sums, the oracle) and `cpu` (kernels of our own in Highway and
+// AVX-512, oneDNN where it is faster, OpenMP).
 //
 // Every matrix lies in the backend's memory. The residual stream, statistics, gradients and parameters of vectors are
 // f32; the other activations have activation_type(). "=" and "+=" say whether an output is overwritten or added to.
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,7 +26,7 @@
 
 namespace sgpt {
 
-/// What a packed weight will be used for; each costs a layout of its own in memory.
+/// What a packed weight will be used for; each costs a layout of its own where it is packed in memory.
 enum class WeightUse {
   forward,               ///< linear
   forward_and_backward,  ///< linear and linear_backward_input
@@ -79,7 +81,7 @@ enum class Epilogue {
   add,   ///< y += z, the residual stream (f32)
 };
 
-/// AdamW as transformers.optimization.AdamW computes it (semantics: eps is not bias-corrected, decay after the step).
+/// AdamW as transformers.optimization.AdamW computes it (eps is not bias-corrected, decay after the step).
 struct AdamW {
   double beta1 = 0.9;  // double, because 1 − β2 in float would be off by 1e-5
   double beta2 = 0.999;
@@ -110,8 +112,10 @@ class Backend {
 
   /// Whether products of this type can be computed on this machine; f32 always can.
   virtual bool computes(ComputeType type) const = 0;
-  /// Whether products are clearly faster in bf16 than in f32 here.
-  virtual bool gains_from_bf16() const { return false; }
+  /// Whether a model's products are clearly faster in bf16 than in f32 here: timed, with the kernels of this use.
+  virtual bool gains_from_bf16(WeightUse /*use*/) { return false; }
+  /// The kernel of forward with large weights, "" without one. Where it has another name, bf16 has other bits.
+  virtual std::string kernel_name(ComputeType type) const = 0;
 
   /// Packs a host matrix [out, in] of f32, f16 or bf16, or of i8 with `scales` [out, blocks] as quantize_rows makes
   /// them. A lasting one may be read where it lies from then on, instead of being copied (PackedWeight::reads_source).

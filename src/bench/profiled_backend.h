@@ -55,7 +55,8 @@ class ProfiledBackend final : public Backend {
   PackedTexts place(const TokenBatch& batch, Arena& arena) override { return inner_->place(batch, arena); }
 
   bool computes(ComputeType type) const override { return inner_->computes(type); }
-  bool gains_from_bf16() const override { return inner_->gains_from_bf16(); }
+  bool gains_from_bf16(WeightUse use) override { return inner_->gains_from_bf16(use); }
+  std::string kernel_name(ComputeType type) const override { return inner_->kernel_name(type); }
   std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
                                      WeightSource source) override {
     return inner_->pack(host_weight, use, type, scales, source);

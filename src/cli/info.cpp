@@ -60,7 +60,7 @@ Json training_plan(const Backend& backend, const BloomConfig& config, DType stor
   const TrainedParameters which = trained_parameters({.non_bias = biases});
   const auto bytes = [&](std::int64_t tokens, Keep keep) {
     const std::int64_t numbers = config.layers * kept_numbers(config, keep, !biases) + 3 * config.hidden + 4;
-    return static_cast<std::size_t>(tokens * numbers) * sizeof(float);
+    return bytes_of_tokens(tokens, numbers);
   };
   std::vector<ChunkBytes> chunks;
   std::int64_t longest = 0;
@@ -116,6 +116,9 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["normalize"] = model.normalize;
   info["brackets"] = model.brackets ? Json(*model.brackets) : Json();
   info["max_seq_length"] = model.max_seq_length;
+  for (const ComputeType type : {ComputeType::f32, ComputeType::bf16, ComputeType::int8}) {
+    info["kernels"][name_of(type)] = backend->computes(type) ? Json(backend->kernel_name(type)) : Json();
+  }
   info["memory"] = {{"encode", encode_plan(*backend, model.config, stored, arguments)}};
   for (const bool biases : {true, false}) {
     Json& plan = info["memory"][biases ? "train_biases" : "train_all"];
@@ -149,6 +152,15 @@ std::string file_names(const Json& files) {
   if (files.size() <= kAllShown) return comma_separated(files);
   return fmt::format("{} … {} ({} files)", files.front().get<std::string>(), files.back().get<std::string>(),
                      files.size());
+}
+
+/// Of this machine, for each type that it computes in.
+std::string kernel_names(const Json& kernels) {
+  std::string text;
+  for (const auto& [type, name] : kernels.items()) {
+    if (!name.is_null()) text += fmt::format("{}{} by {}", text.empty() ? "" : ", ", type, name.get<std::string>());
+  }
+  return text;
 }
 
 void print_training_memory(const Json& memory, const InfoArguments& arguments) {
@@ -187,6 +199,7 @@ void print(const Json& info, const InfoArguments& arguments) {
        : info["brackets"].get<bool>() ? "on"
                                       : "off");
   line("max length", "{} tokens", info["max_seq_length"].get<std::int64_t>());
+  line("kernels", "{}", kernel_names(info["kernels"]));
   line("memory", "about {} to encode, {} tokens at once ({} of it are pages of the weights' files)",
        in_bytes(memory["encode"]["total_bytes"]), arguments.token_budget, in_bytes(memory["encode"]["mapped_bytes"]));
   print_training_memory(memory, arguments);

@@ -17,7 +17,7 @@
 
 namespace sgpt {
 
-ComputeType choose_compute_type(std::optional<ComputeType> wanted, const Backend& backend, DType stored) {
+ComputeType choose_compute_type(std::optional<ComputeType> wanted, Backend& backend, DType stored, WeightUse use) {
   const bool automatic = wanted == ComputeType::automatic;
   if (wanted && !automatic) {
     if (backend.computes(*wanted)) return *wanted;
@@ -27,7 +27,7 @@ ComputeType choose_compute_type(std::optional<ComputeType> wanted, const Backend
   }
   if (stored == DType::i8 && backend.computes(ComputeType::int8)) return ComputeType::int8;
   const bool halves = stored == DType::bf16 || stored == DType::f16;
-  return automatic && halves && backend.gains_from_bf16() ? ComputeType::bf16 : ComputeType::f32;
+  return automatic && halves && backend.gains_from_bf16(use) ? ComputeType::bf16 : ComputeType::f32;
 }
 
 ComputeType agree_on_compute_type(ComputeType mine, const Backend& backend, Communicator& ranks) {

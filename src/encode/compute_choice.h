@@ -12,8 +12,10 @@
 namespace sgpt {
 
 /// `wanted`, with automatic settled for weights that lie on disk as `stored`; unset is f32, or int8 where the weights
-/// are. Throws UserError when the backend cannot compute in it on this machine.
-ComputeType choose_compute_type(std::optional<ComputeType> wanted, const Backend& backend, DType stored);
+/// are. `use` is what automatic is timed for: forward for embeddings, both ways for training. Throws UserError when the
+/// backend cannot compute in it on this machine.
+ComputeType choose_compute_type(std::optional<ComputeType> wanted, Backend& backend, DType stored,
+                                WeightUse use = WeightUse::forward);
 
 /// One type for all ranks of a job: what rank 0 chose, where all of their processors can compute in it, else f32.
 ComputeType agree_on_compute_type(ComputeType mine, const Backend& backend, Communicator& ranks);

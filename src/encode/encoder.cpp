@@ -55,7 +55,7 @@ void require_fitting(const ModelFolder& folder, const EncoderOptions& options, c
   require_memory(fmt::format("{}: the model", folder.path.string()), weights + batch, advice);
 }
 
-ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& options, const Backend& backend,
+ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& options, Backend& backend,
                            const Checkpoint& checkpoint) {
   const DType stored = matrix_type(checkpoint, folder.config);
   const ComputeType compute = choose_compute_type(options.compute, backend, stored);

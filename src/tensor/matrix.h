@@ -2,13 +2,15 @@
 // A vector is a matrix of one row. Letters for shapes: T tokens, B texts, d hidden, H heads, L layers, V vocabulary.
 #pragma once
 
-#include <cassert>
 #include <cstdint>
 #include <type_traits>
 
 #include "tensor/dtype.h"
 
 namespace sgpt {
+
+/// Throws std::logic_error.
+[[noreturn]] void refuse_type(DType found);
 
 template <class Void>
 struct BasicMatrix {
@@ -33,8 +35,10 @@ struct BasicMatrix {
   std::int64_t size() const { return rows * cols; }
   std::size_t bytes() const { return static_cast<std::size_t>(size()) * size_of(type); }
 
+  /// Throws std::logic_error where the numbers are of another type.
   Element<float>* f32() const {
-    assert(type == DType::f32);
+    if (type != DType::f32) [[unlikely]]
+      refuse_type(type);
     return static_cast<Element<float>*>(data);
   }
   Element<float>* f32_row(std::int64_t row) const { return f32() + row * cols; }

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cassert>
+
+#include "tensor/require.h"
 
 namespace sgpt {
 namespace {
@@ -55,8 +56,9 @@ float quantize_block(const float* block, std::int64_t count, std::int8_t* values
 void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
   const std::int64_t in = weight.cols;
   const std::int64_t blocks = quantization_blocks(in);
-  assert(values.type == DType::i8 && values.rows == weight.rows && values.cols == in);
-  assert(scales.rows == weight.rows && scales.cols == blocks);
+  require(values.type == DType::i8 && values.rows == weight.rows && values.cols == in && scales.type == DType::f32 &&
+              scales.rows == weight.rows && scales.cols == blocks,
+          "quantize_rows: values[out,in] of i8 and scales[out,blocks] of f32 from W[out,in]", weight, values, scales);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < weight.rows; ++row) {
     auto* row_values = static_cast<std::int8_t*>(values.data) + row * in;
@@ -72,6 +74,9 @@ void quantize_rows(ConstMatrix weight, Matrix values, Matrix scales) {
 
 void dequantize_rows(ConstMatrix values, ConstMatrix scales, Matrix weight) {
   const std::int64_t in = values.cols;
+  require(values.type == DType::i8 && weight.type == DType::f32 && values.rows == weight.rows && in == weight.cols &&
+              scales.type == DType::f32 && scales.rows == values.rows && scales.cols == quantization_blocks(in),
+          "dequantize_rows: W[out,in] of f32 from values[out,in] of i8 and scales[out,blocks]", values, scales, weight);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < values.rows; ++row) {
     const auto* row_values = static_cast<const std::int8_t*>(values.data) + row * in;

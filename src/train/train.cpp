@@ -132,12 +132,23 @@ void require_same_facts(const RunFacts& facts, Communicator& ranks) {
 
 constexpr std::int64_t kFirstBatches = 4;  // that memory is planned by
 
-/// The chunk size that was chosen when the run began; 0 when there is none to go on with.
-std::int64_t recorded_chunk_size(const TrainOptions& options, const RunCheckpoints& checkpoints) {
+/// What is known of a run that is to go on; nothing when there is none.
+RunFacts recorded_facts(const TrainOptions& options, const RunCheckpoints& checkpoints) {
   const auto checkpoint = options.resume ? checkpoints.newest() : std::nullopt;
-  if (!checkpoint) return 0;
-  const std::string* size = find_fact(checkpoint->facts(), "--chunksize");
+  return checkpoint ? checkpoint->facts() : RunFacts();
+}
+
+/// The chunk size that was chosen when the run began; 0 when there is none to go on with.
+std::int64_t recorded_chunk_size(const RunFacts& recorded) {
+  const std::string* size = find_fact(recorded, "--chunksize");
   return size ? std::strtoll(size->c_str(), nullptr, 10) : 0;
+}
+
+/// The type of the run's products: where it is measured, what was measured when the run began stands.
+ComputeType wanted_type(const TrainOptions& options, const RunFacts& recorded) {
+  const std::string* type = find_fact(recorded, "--dtype");
+  if (options.compute != ComputeType::automatic || !type) return options.compute;
+  return compute_type_from(*type).value_or(options.compute);
 }
 
 std::vector<TrainingBatch> first_batches(const TrainingSet& data, BatchOrder& order) {
@@ -314,7 +325,10 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const Freezing freezing{options.freeze, options.freeze_non_bias, options.train_word_embeddings};
   const TrainedParameters which = trained_parameters(freezing);
   const DType stored = matrix_type(checkpoint, settings.config);
-  options.compute = agree_on_compute_type(choose_compute_type(options.compute, *backend, stored), *backend, ranks);
+  const RunFacts recorded = recorded_facts(options, checkpoints);
+  options.compute = agree_on_compute_type(
+      choose_compute_type(wanted_type(options, recorded), *backend, stored, WeightUse::forward_and_backward), *backend,
+      ranks);
   require_weights_memory(*backend, checkpoint, settings.config, which, options.compute, ranks);
   Bloom model(*backend, checkpoint, settings.config, which, options.compute);
 
@@ -331,7 +345,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
 
   const std::vector<TrainingBatch> batches = first_batches(data, order);
   settle_memory(options, model, {plan_weights(*backend, settings.config, stored, which, options.compute), batches},
-                recorded_chunk_size(options, checkpoints), ranks);
+                recorded_chunk_size(recorded), ranks);
 
   RunFacts facts = option_facts(options);
   facts.emplace_back("the number of processes", fmt::format("{}", ranks.size()));

@@ -158,7 +158,8 @@ TEST_P(Int8, QuantizedWeightsComputeInFloatsAsWhatTheyStandFor) {
   for (Backend* backend : {backend_.get(), reference.get()}) {
     const auto from_integers =
         backend->pack(quantized.matrix(), WeightUse::forward_and_backward, ComputeType::f32, quantized.scales);
-    const auto from_floats = backend->pack(floats, WeightUse::forward_and_backward);
+    const auto from_floats =
+        backend->pack(floats, WeightUse::forward_and_backward, ComputeType::f32, {}, WeightSource::lasting);
     Owned y1(rows, out), y2(rows, out), dx1(rows, in), dx2(rows, in);
     backend->linear(x, *from_integers, {}, y1, Epilogue::none);
     backend->linear(x, *from_floats, {}, y2, Epilogue::none);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/processor.h"
 
 namespace sgpt::testing {
 
@@ -30,6 +31,7 @@ struct Device {
 inline void PrintTo(const Device& device, std::ostream* out) { *out << device.name; }
 
 inline std::vector<Device> devices() {
+  cpu::processor();  // tells Highway what was taken away
   std::vector<Device> all{{"cpu", CpuProducts::best, 0}};
   std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
   for (; targets != 0; targets &= targets - 1) {

@@ -6,14 +6,13 @@
 #include "backend/cpu/product.h"
 #include "base/threads.h"
 #include "devices.h"
+#include "kernel_product.h"
 #include "matrices.h"
 
 namespace sgpt::testing {
 namespace {
 
-using cpu::PackedMatrix;
 using cpu::Products;
-using cpu::StridedMatrix;
 using cpu::TileKernel;
 
 struct NamedKernel {
@@ -30,31 +29,6 @@ std::vector<NamedKernel> fast_kernels() {
   if (auto own = cpu::make_vnni_int8_tiles()) all.push_back({"AVX-512", std::move(own)});
   return all;
 }
-
-StridedMatrix strided(ConstMatrix m) { return {m.data, m.rows, m.cols, m.cols, 1, m.type}; }
-
-/// x · wᵀ by one kernel.
-class Product {
- public:
-  Product(const TileKernel& kernel, ConstMatrix w) : right_(kernel, w.cols, w.rows) {
-    cpu::Workspace workspace;
-    for (std::int64_t i = 0; i < right_.chunks(); ++i) right_.fill(i, strided(w).transposed(), workspace);
-  }
-  Owned operator()(ConstMatrix x) {
-    Owned y(x.rows, right_.cols());
-    products_.multiply(strided(x), right_, [&](const cpu::Tile& tile) {
-      for (std::int64_t i = 0; i < tile.rows; ++i) {
-        for (std::int64_t j = 0; j < tile.cols; ++j) y.at(tile.row + i, tile.col + j) = tile.row_data(i)[j];
-      }
-    });
-    return y;
-  }
-
- private:
-  cpu::WorkspacePool workspaces_;
-  Products products_{Products::Kernel::simd, workspaces_};
-  PackedMatrix right_;
-};
 
 /// Random numbers, of which some rows have an outlier in one block or in several, so that they have fine values there.
 Owned with_outliers(Random& random, std::int64_t rows, std::int64_t in) {
@@ -78,11 +52,11 @@ TEST_F(Int8Kernels, GiveTheSameBits) {
   for (const std::int64_t out : {1, 3, 16, 17, 40, 63, 64, 65, 130, 260, 1024}) {
     for (const std::int64_t in : {1, 5, 64, 77, 255, 256, 257, 511, 1100}) {
       const Owned x = with_outliers(random_, 53, in), w = random_.matrix(out, in);
-      Product simd(*simd_, w);
+      KernelProduct simd(*simd_, w);
       const Owned expected = simd(x);
       for (const auto& [name, kernel] : fast_) {
         if (!kernel->supports(in, std::min(out, cpu::kChunkCols))) continue;
-        Product product(*kernel, w);
+        KernelProduct product(*kernel, w);
         EXPECT_TRUE(same_bits(product(x), expected)) << name << ", " << in << " to " << out;
       }
     }
@@ -99,10 +73,10 @@ TEST_F(Int8Kernels, GiveTheSameBitsAtTheEdges) {
   }
   x.at(4, 300) = std::numeric_limits<float>::quiet_NaN();
   x.at(5, 300) = std::numeric_limits<float>::infinity();
-  Product simd(*simd_, w);
+  KernelProduct simd(*simd_, w);
   const Owned expected = simd(x);
   for (const auto& [name, kernel] : fast_) {
-    Product product(*kernel, w);
+    KernelProduct product(*kernel, w);
     const Owned found = product(x);
     for (std::int64_t row = 0; row < rows; ++row) {
       if (row == 4 || row == 5) {
@@ -119,7 +93,7 @@ TEST_F(Int8Kernels, RowsAreIndependentWithAnyThreads) {
   const std::int64_t in = 600, out = 150, rows = 140;
   const Owned x = with_outliers(random_, rows, in), w = random_.matrix(out, in);
   for (const auto& [name, kernel] : fast_) {
-    Product product(*kernel, w);
+    KernelProduct product(*kernel, w);
     const Owned all = [&] {
       const ThreadScope one(1);
       return product(x);
@@ -138,8 +112,8 @@ TEST_F(Int8Kernels, RowsAreIndependentWithAnyThreads) {
 TEST_F(Int8Kernels, OneWithInstructionsIsChosenWhereThereIsOne) {
   cpu::WorkspacePool workspaces;
   const Products products(Products::Kernel::best, workspaces);
-  const bool own = cpu::make_vnni_int8_tiles() != nullptr;
-  EXPECT_EQ(products.kernel(1024, 4096, ComputeType::int8).chunk_cols() == cpu::kNarrowChunkCols, own);
+  const bool special = cpu::processor().amx_int8 || cpu::processor().vnni;
+  EXPECT_EQ(products.kernel(1024, 4096, ComputeType::int8).name() != simd_->name(), special);
 }
 
 }  // namespace

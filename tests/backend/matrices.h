@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -82,6 +83,34 @@ inline double relative_error(const Owned& found, const Owned& expected) {
     largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
   }
   return error / largest;
+}
+
+/// The largest difference of an element, relative to itself, or to the mean magnitude in its row where that is larger:
+/// small rows and elements may not be wrong beside large ones.
+inline double element_error(const Owned& found, const Owned& expected) {
+  EXPECT_EQ(found.size(), expected.size());
+  double error = 0;
+  for (std::int64_t row = 0; row < expected.rows(); ++row) {
+    double mean = 1e-30;
+    for (std::int64_t j = 0; j < expected.cols(); ++j) {
+      mean += std::abs(static_cast<double>(expected.at(row, j))) / static_cast<double>(expected.cols());
+    }
+    for (std::int64_t j = 0; j < expected.cols(); ++j) {
+      if (!std::isfinite(found.at(row, j))) return std::numeric_limits<double>::infinity();
+      const double value = expected.at(row, j);
+      error = std::max(error, std::abs(found.at(row, j) - value) / std::max(mean, std::abs(value)));
+    }
+  }
+  return error;
+}
+
+/// Whether the largest values are right to `tolerance`, and every element to some of it.
+inline ::testing::AssertionResult near(const Owned& found, const Owned& expected, double tolerance) {
+  constexpr double kElements = 16;
+  const double largest = relative_error(found, expected), element = element_error(found, expected);
+  if (largest < tolerance && element < kElements * tolerance) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "beside the largest value " << largest << ", of an element " << element
+                                       << "; at most " << tolerance << " and " << kElements * tolerance;
 }
 
 /// Bit by bit.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -184,6 +185,20 @@ TEST(Encoder, RefusesOptionsThatMakeNoSense) {
   EXPECT_THROW(Encoder::load(folder.path(), {.threads = -1}), UserError);
   EXPECT_THROW(Encoder::load(folder.path(), {.backend = "abacus"}), UserError);
   EXPECT_THROW(Encoder::load(folder / "nowhere"), UserError);
+}
+
+TEST(Encoder, RefusesABudgetThatNoMemoryHolds) {
+  const TempFolder folder;
+  write_tiny_model(folder.path());
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  for (const std::int64_t budget : {most, most / 6, most / (6 * 32) + 1, most / 4}) {
+    try {
+      Encoder::load(folder.path(), {.token_budget = budget});
+      FAIL() << budget;
+    } catch (const MachineError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("use a smaller --token_budget"));
+    }
+  }
 }
 
 TEST(Encoder, LoadsAPlainCheckpoint) {

@@ -5,12 +5,16 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <set>
 #include <stdexcept>
 
 #include <xxhash.h>
 #include <nlohmann/json.hpp>
 
+#include "backend/backend.h"
+#include "environment.h"
+#include "model/convert.h"
 #include "sgpt/error.h"
 #include "sgpt/trainer.h"
 #include "temp_folder.h"
@@ -322,6 +326,35 @@ TEST_F(ResumeTest, CheckpointsOfAnEarlierRunAreNotOverwritten) {
     FAIL() << "no error";
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("--resume"));
+  }
+}
+
+/// Timing may turn out otherwise at every start.
+TEST_F(ResumeTest, TheTypeThatAutomaticStoodForStays) {
+  const fs::path halves = temp_ / "halves";
+  convert_model(options_.model, halves, {.type = WeightType::bf16});
+  options_.model = halves;
+  options_.backend = "cpu";
+  options_.compute = ComputeType::automatic;
+  const bool has_bf16 = make_backend("cpu")->computes(ComputeType::bf16);
+  for (const bool fast_first : {true, false}) {
+    start_anew();
+    fs::remove_all(temp_ / "whole");
+    const auto timed = [](bool fast) {
+      return std::make_unique<testing::EnvironmentVariable>("SGPT_CPU_BF16_GAIN", fast ? "1.8" : "0.6");
+    };
+    std::string expected;
+    {
+      const auto measured = timed(fast_first);
+      expected = unbroken();
+      run_until_stopped(5);
+    }
+    const auto measured = timed(!fast_first);
+    const auto newest = RunCheckpoints(options_.output, {options_.model, options_.command, 0}).newest();
+    ASSERT_TRUE(newest);
+    EXPECT_EQ(*find_fact(newest->facts(), "--dtype"), fast_first && has_bf16 ? "bf16" : "f32");
+    EXPECT_EQ(resume().resumed_at, 5);
+    EXPECT_EQ(content(options_.output / "model.safetensors"), expected);
   }
 }
 

@@ -1,9 +1,9 @@
 // Packing weights, and every operation that is a matrix product.
-#include <cassert>
-
+#include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
-#include "base/parallel.h"
+#include "backend/cpu/bf16_gain.h"
 #include "backend/cpu/vector_ops.h"
+#include "base/parallel.h"
 
 namespace sgpt::cpu {
 namespace {
@@ -50,19 +50,18 @@ class CpuWeight : public PackedWeight {
 /// Packed in memory of its own, once for each direction that is asked for.
 class ResidentWeight final : public CpuWeight {
  public:
-  /// `weight` is read when fill is called. `own`: multiplied in f32 by our own kernel.
-  ResidentWeight(const Products& products, const StridedMatrix& weight, WeightUse use, ComputeType type, bool own)
+  /// `weight` is read when fill is called.
+  ResidentWeight(const Products& products, const StridedMatrix& weight, WeightUse use, ComputeType type)
       : CpuWeight(weight.rows, weight.cols),
         weight_(weight),
-        forward_(own ? products.own_kernel(type) : products.kernel(in(), out(), type), in(), out()) {
+        forward_(products.kernel(in(), out(), type), in(), out()) {
     if (use == WeightUse::forward_and_backward) {
-      backward_ = std::make_unique<PackedMatrix>(
-          own ? products.own_kernel(type) : products.kernel(out(), in(), backward_type(type)), out(), in());
+      backward_ = std::make_unique<PackedMatrix>(products.kernel(out(), in(), backward_type(type)), out(), in());
     }
   }
   const RightSide& forward() const override { return forward_; }
   const RightSide& backward() const override {
-    assert(backward_ && "packed with WeightUse::forward");
+    require(backward_ != nullptr, "linear_backward_input: a weight that was packed for it", checks::shape_of(*this));
     return *backward_;
   }
   std::size_t bytes() const override { return forward_.bytes() + (backward_ ? backward_->bytes() : 0); }
@@ -122,19 +121,25 @@ const CpuWeight& cpu_weight(const PackedWeight& weight) { return dynamic_cast<co
 
 }  // namespace
 
-bool CpuBackend::gains_from_bf16() const {
-  return products_.computes(ComputeType::bf16) && products_.gain_of_bf16() > kClearGain;
+bool CpuBackend::gains_from_bf16(WeightUse use) {
+  return products_.computes(ComputeType::bf16) && gain_of_bf16(*this, use) > kClearGain;
+}
+
+std::string CpuBackend::kernel_name(ComputeType type) const {
+  constexpr std::int64_t kLarge = 1024;
+  if (!computes(type)) return {};
+  return std::string(products_.kernel(kLarge, kLarge, type).name());
 }
 
 std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
                                                ConstMatrix scales, WeightSource source) {
-  assert(computes(type));
+  checks::packs(host_weight, scales, computes(type));
   const bool quantized = host_weight.type == DType::i8;
   if (quantized && (type != ComputeType::int8 || use != WeightUse::forward)) {
     const Buffer floats(host_memory(), static_cast<std::size_t>(host_weight.size()) * sizeof(float));
     const Matrix weight(floats.data(), host_weight.rows, host_weight.cols);
     dequantize_rows(host_weight, scales, weight);
-    return pack(weight, use, type, {}, WeightSource::passing);
+    return packed(strided(weight), use, type, false);
   }
   StridedMatrix weight = strided(host_weight);
   if (quantized) weight.scales = scales.f32(), weight.scale_stride = scales.cols;
@@ -158,9 +163,10 @@ PackedMemory CpuBackend::plan_pack(const WeightToPack& weight) const {
   const std::int64_t size = weight.out * weight.in;
   const bool lasting = weight.stored != DType::i8;  // integers become floats that pass
   if (lasting && streams(size, weight.use, weight.type)) {
-    return {.reads_source = true, .code = weight.trained ? kGeneratedCode : 0};  // for the gradients
+    return {.reads_source = true};
   }
-  PackedMemory memory{.bytes = packed_bytes(size, weight.type), .code = kGeneratedCode};
+  PackedMemory memory{.bytes = packed_bytes(size, weight.type),
+                      .code = products_.generates_code(weight.type) ? kGeneratedCode : 0};
   if (weight.use == WeightUse::forward_and_backward) memory.bytes += packed_bytes(size, backward_type(weight.type));
   return memory;
 }
@@ -170,12 +176,7 @@ std::unique_ptr<PackedWeight> CpuBackend::packed(const StridedMatrix& weight, We
   if (lasting && streams(weight.rows * weight.cols, use, type)) {
     return std::make_unique<StreamedWeight>(products_.own_kernel(type), weight, type);
   }
-  // Small f32 weights are kept packed for our own kernel, too: as fast as oneDNN's for many rows (190 billion
-  // operations a second at 256 × 1024) and over three times as fast for one, where calls into the library are what
-  // takes the time. What passes, as a search's queries do, gets one kernel whatever its size: a row's bits may not
-  // depend on it.
-  const bool own = lasting && type == ComputeType::f32;
-  auto resident = std::make_unique<ResidentWeight>(products_, weight, use, type, own);
+  auto resident = std::make_unique<ResidentWeight>(products_, weight, use, type);
   resident->fill(workspaces_);
   return resident;
 }
@@ -184,27 +185,27 @@ void CpuBackend::repack(PackedWeight& weight) { dynamic_cast<CpuWeight&>(weight)
 
 void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
                         Matrix before_gelu) {
-  assert(x.cols == weight.in() && y.cols == weight.out() && y.rows == x.rows);
+  checks::multiplies(x, weight, y, before_gelu);
   const LinearEpilogue finish{bias ? bias.f32() : nullptr, epilogue, y, before_gelu};
   cpu_weight(weight).multiply(products_, strided(x), [&](const Tile& tile) { finish_linear(finish, tile); });
 }
 
 void CpuBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {
-  assert(dy.cols == weight.out() && dx.cols == weight.in() && dx.rows == dy.rows);
+  checks::multiplies_backward(dy, weight, dx);
   products_.multiply(strided(dy), cpu_weight(weight).backward(),
                      [&](const Tile& tile) { finish_product(tile, 1, false, dx); });
 }
 
 void CpuBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
-  assert(dy.rows == x.rows && dweight.rows == dy.cols && dweight.cols == x.cols);
+  checks::multiplies_gradients(dy, x, dweight);
   if (x.rows == 0) return;
   products_.multiply(strided(dy, true), products_.pack(strided(x)),
                      [&](const Tile& tile) { finish_product(tile, 1, true, dweight); });
 }
 
 void CpuBackend::matmul(ConstMatrix a, bool transpose_a, ConstMatrix b, bool transpose_b, float alpha, Matrix c) {
+  checks::multiplies_matrices(a, transpose_a, b, transpose_b, c);
   const StridedMatrix left = strided(a, transpose_a), right = strided(b, transpose_b);
-  assert(left.cols == right.rows && c.rows == left.rows && c.cols == right.cols);
   if (left.cols == 0) return zero(c);
   if (c.size() == 0) return;
   products_.multiply(left, products_.pack(right), [&](const Tile& tile) { finish_product(tile, alpha, false, c); });

@@ -1,10 +1,10 @@
 // Unit rows and cross-entropy: a task a row, sums in double.
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 #include <numeric>
 #include <vector>
 
+#include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
 #include "base/parallel.h"
 #include "backend/cpu/vector_ops.h"
@@ -31,6 +31,7 @@ double cross_entropy_row(float* row, std::int64_t candidates, std::int64_t label
 }  // namespace
 
 void CpuBackend::normalize_rows(ConstMatrix x, Matrix y, Matrix norms) {
+  checks::normalizes_rows(x, y, norms);
   parallel_ranges(x.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const float* row = x.f32_row(r);
@@ -43,6 +44,7 @@ void CpuBackend::normalize_rows(ConstMatrix x, Matrix y, Matrix norms) {
 }
 
 void CpuBackend::normalize_rows_backward(ConstMatrix y, ConstMatrix norms, ConstMatrix dy, Matrix dx) {
+  checks::normalizes_rows_backward(y, norms, dy, dx);
   parallel_ranges(y.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const double norm = norms.f32_row(r)[0], scale = 1 / std::max(norm, kSmallestNorm);
@@ -55,7 +57,7 @@ void CpuBackend::normalize_rows_backward(ConstMatrix y, ConstMatrix norms, Const
 }
 
 double CpuBackend::cross_entropy(Matrix scores, std::span<const std::int32_t> labels) {
-  assert(static_cast<std::int64_t>(labels.size()) == scores.rows);
+  checks::compares(scores, labels);
   if (scores.rows == 0) return 0;
   const auto texts = static_cast<double>(scores.rows);
   std::vector<double> losses(labels.size());

@@ -24,7 +24,8 @@ class CpuBackend final : public Backend {
   PackedTexts place(const TokenBatch& batch, Arena& arena) override;
 
   bool computes(ComputeType type) const override { return products_.computes(type); }
-  bool gains_from_bf16() const override;
+  bool gains_from_bf16(WeightUse use) override;
+  std::string kernel_name(ComputeType type) const override;
   std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
                                      WeightSource source) override;
   std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
 #include "base/parallel.h"
 #include "backend/cpu/vector_ops.h"
@@ -72,6 +73,7 @@ Text text_of(const PackedTexts& texts, ConstMatrix h, std::int64_t b) {
 }  // namespace
 
 void CpuBackend::pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) {
+  checks::pools(texts, h, modes, e);
   parallel_tasks(texts.texts, [&](std::int64_t b) {
     const Text text = text_of(texts, h, b);
     float* out = e.f32_row(b);

@@ -1,10 +1,10 @@
 // Operations on rows, columns or single elements: moving data, embedding, LayerNorm, bias gradients, GELU, the
 // optimiser.
-#include <cassert>
 #include <cstring>
 #include <numeric>
 #include <vector>
 
+#include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
 #include "base/parallel.h"
 #include "backend/cpu/vector_ops.h"
@@ -29,7 +29,7 @@ constexpr std::int64_t kColumnsPerTask = 512;
 }  // namespace
 
 void CpuBackend::upload(ConstMatrix host, Matrix device) {
-  assert(host.bytes() == device.bytes());
+  checks::moves(host, device);
   if (host.bytes() > 0) std::memcpy(device.data, host.data, host.bytes());
 }
 
@@ -42,7 +42,7 @@ void CpuBackend::zero(Matrix x) {
 PackedTexts CpuBackend::place(const TokenBatch& batch, Arena&) { return view_of(batch); }
 
 void CpuBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {
-  assert(x.rows == texts.tokens && x.cols == table.cols);
+  checks::embeds(texts, table, x);
   parallel_ranges(texts.tokens, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       convert_to_floats(table.slice(texts.ids[t], 1).data, table.type, table.cols, x.f32_row(t));
@@ -51,6 +51,7 @@ void CpuBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {
 }
 
 void CpuBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) {
+  checks::embeds_backward(texts, dx, dtable);
   // By columns, so that each thread walks the tokens in their order.
   parallel_ranges(dx.cols, kColumnsPerTask / 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = 0; t < texts.tokens; ++t) {
@@ -60,6 +61,7 @@ void CpuBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix
 }
 
 void CpuBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y, Matrix stats) {
+  checks::normalizes_layer(x, weight, y, stats);
   parallel_ranges(x.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     layer_norm_rows(x.f32_row(begin), weight.f32(), bias.f32(), eps, end - begin, x.cols, y.f32_row(begin),
                     stats ? stats.f32_row(begin) : nullptr);
@@ -68,6 +70,7 @@ void CpuBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias,
 
 void CpuBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy, Matrix dx,
                                      Matrix dweight, Matrix dbias) {
+  checks::normalizes_layer_backward(x, stats, weight, dy, dx, dweight, dbias);
   const std::int64_t d = x.cols, pieces = (x.rows + kRowsPerSum - 1) / kRowsPerSum;
   std::vector<float> sums(static_cast<std::size_t>(pieces * 2 * d));  // per piece: dweight, dbias
   parallel_ranges(x.rows, kRowsPerSum, [&](std::int64_t begin, std::int64_t end) {
@@ -87,6 +90,7 @@ void CpuBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatr
 }
 
 void CpuBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {
+  checks::sums_columns(dy, dbias);
   parallel_ranges(dy.cols, kColumnsPerTask, [&](std::int64_t begin, std::int64_t end) {
     std::vector<double> total(static_cast<std::size_t>(end - begin));
     std::vector<float> piece(total.size());
@@ -102,12 +106,14 @@ void CpuBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {
 }
 
 void CpuBackend::gelu(ConstMatrix z, Matrix y) {
+  checks::changes_elements(z, y);
   parallel_ranges(z.size(), kElementsPerTask, [&](std::int64_t begin, std::int64_t end) {
     cpu::gelu(z.f32() + begin, y.f32() + begin, end - begin);
   });
 }
 
 void CpuBackend::gelu_backward(ConstMatrix z, Matrix dy) {
+  checks::changes_elements(z, dy);
   parallel_ranges(z.size(), kElementsPerTask, [&](std::int64_t begin, std::int64_t end) {
     cpu::gelu_backward(z.f32() + begin, dy.f32() + begin, end - begin);
   });
@@ -122,6 +128,7 @@ double CpuBackend::sum_of_squares(ConstMatrix x) {
 }
 
 void CpuBackend::adamw(const AdamW& options, ConstMatrix gradient, Matrix parameter, Matrix m, Matrix v) {
+  checks::updates(gradient, parameter, m, v);
   parallel_ranges(parameter.size(), kElementsPerTask, [&](std::int64_t begin, std::int64_t end) {
     cpu::adamw(options, gradient.f32() + begin, end - begin, parameter.f32() + begin, m.f32() + begin, v.f32() + begin);
   });

@@ -6,6 +6,7 @@
 #if defined(__x86_64__)
 
 #include "backend/cpu/avx512.h"
+#include "backend/cpu/processor.h"
 #include "backend/cpu/vector_ops.h"
 #include "tensor/dtype.h"
 
@@ -158,6 +159,7 @@ constexpr MicroKernel kMicroKernels[kKernelRows][kPanelVectors] = {
 /// same bits whatever the other rows are.
 class Bf16Tiles final : public TileKernel {
  public:
+  std::string_view name() const override { return "own avx512_bf16"; }
   bool supports(std::int64_t, std::int64_t) const override { return true; }
   std::int64_t inner_block() const override { return kInnerBlock; }
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
@@ -201,11 +203,7 @@ class Bf16Tiles final : public TileKernel {
 
 }  // namespace
 
-std::unique_ptr<TileKernel> make_bf16_tiles() {
-  const bool serves =
-      __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  return serves ? std::make_unique<Bf16Tiles>() : nullptr;
-}
+std::unique_ptr<TileKernel> make_bf16_tiles() { return processor().bf16 ? std::make_unique<Bf16Tiles>() : nullptr; }
 
 }  // namespace sgpt::cpu
 

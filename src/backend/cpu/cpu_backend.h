@@ -1,4 +1,5 @@
-// The fast backend for processors: oneDNN for matrix products, Highway for vector kernels, OpenMP for threads.
+// The fast backend for processors: matrix products by kernels of our own and by oneDNN, vector kernels in Highway,
+// OpenMP for threads.
 #pragma once
 
 #include <memory>
@@ -7,8 +8,8 @@
 
 namespace sgpt {
 
-/// Which kernels compute matrix products: the best for this processor, or our own micro-kernel always (which serves the
-/// processors that oneDNN has no fitting kernels for; asked for by tests and benchmarks).
+/// Which kernels compute matrix products: the best for this processor, or those in Highway, which serve every
+/// processor, and our own of bf16 (asked for by tests and benchmarks).
 enum class CpuProducts { best, simd };
 
 /// A lasting or trained matrix with so many elements is read where it lies by every f32 product: nothing is copied, and

@@ -30,25 +30,28 @@ class OneDnnInt8Product final : public Int8Product {
 
   void multiply(const Int8Rows& rows, const Int8Columns& columns, bool accumulate, float* tile,
                 Workspace& workspace) const override {
-    constexpr std::int64_t kQuantum = OneDnnProduct::kRowQuantum;
-    const std::int64_t computed = (rows.count + kQuantum - 1) / kQuantum * kQuantum;
-    const void* values = rows.values;
-    if (computed != rows.count) {
-      const auto present = static_cast<std::size_t>(rows.count * columns.inner);
-      const auto all = static_cast<std::size_t>(computed * columns.inner);
-      auto* copy = static_cast<std::byte*>(workspace.bytes(kConvertSlot, all));
-      std::memcpy(copy, rows.values, present);
-      std::memset(copy + present, 0, all - present);
-      values = copy;
-    }
+    const std::int64_t block = product_.rows();
+    const std::int64_t computed = (rows.count + block - 1) / block * block;
     float* exact = workspace.floats(kPartSlot, computed * columns.cols);
-    product_.multiply(values, computed, columns.inner, columns.cols, columns.packed, exact, workspace);
+    for (std::int64_t row = 0; row < rows.count; row += block) {
+      const auto* values = static_cast<const std::byte*>(rows.values) + row * columns.inner;
+      if (rows.count - row < block) {
+        const auto all = static_cast<std::size_t>(block * columns.inner);
+        const auto present = static_cast<std::size_t>((rows.count - row) * columns.inner);
+        auto* copy = static_cast<std::byte*>(workspace.bytes(kConvertSlot, all));
+        std::memcpy(copy, values, present);
+        std::memset(copy + present, 0, all - present);
+        values = copy;
+      }
+      product_.multiply(values, columns.inner, columns.cols, columns.packed, exact + row * columns.cols, workspace);
+    }
     add_quantized({exact, columns.cols, rows.ranges, columns.scales, columns.sums}, rows.count, columns.cols,
                   accumulate, tile);
   }
 
  private:
-  OneDnnProduct product_{OneDnnTypes::u8_s8};
+  static constexpr std::int64_t kRows = 32;
+  OneDnnProduct product_{OneDnnTypes::u8_s8, kRows};
 };
 
 /// Sums of 256 products of bytes are below 2^23, so floats hold them exactly. Bytes become floats tile by tile; the

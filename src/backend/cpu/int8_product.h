@@ -46,9 +46,9 @@ class Int8Product {
                         Workspace& workspace) const = 0;
 };
 
-/// By oneDNN, for processors with instructions for products of bytes.
+/// By oneDNN; it serves where the processor has instructions for products of bytes.
 std::unique_ptr<Int8Product> make_onednn_int8_product();
-/// Our own for AVX-512's such instructions (VNNI); null on processors without them and on those with AMX.
+/// Our own for AVX-512's such instructions (VNNI); null on processors without them.
 std::unique_ptr<Int8Product> make_vnni_int8_product();
 /// For every processor.
 std::unique_ptr<Int8Product> make_simd_int8_product();

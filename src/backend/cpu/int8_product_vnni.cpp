@@ -4,9 +4,8 @@
 
 #if defined(__x86_64__)
 
-#include <cpuid.h>
-
 #include "backend/cpu/avx512.h"
+#include "backend/cpu/processor.h"
 #include "backend/cpu/vector_ops.h"
 
 namespace sgpt::cpu {
@@ -127,18 +126,10 @@ class VnniInt8Product final : public Int8Product {
   }
 };
 
-/// Whether the processor has tiles of bytes (compilers' own question does not know them everywhere).
-bool has_amx_int8() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 25)) != 0;
-}
-
 }  // namespace
 
 std::unique_ptr<Int8Product> make_vnni_int8_product() {
-  const bool serves =
-      __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  return serves && !has_amx_int8() ? std::make_unique<VnniInt8Product>() : nullptr;
+  return processor().vnni ? std::make_unique<VnniInt8Product>() : nullptr;
 }
 
 }  // namespace sgpt::cpu

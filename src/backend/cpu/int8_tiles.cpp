@@ -3,11 +3,14 @@
 // and there the token gets a second byte, multiplied in a second product. Within a block the sums are exact integers;
 // what they stand for is added up in f32.
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 #include <numeric>
+#include <string>
+
+#include <fmt/format.h>
 
 #include "backend/cpu/int8_product.h"
+#include "backend/cpu/onednn_product.h"
 #include "backend/cpu/vector_ops.h"
 
 namespace sgpt::cpu {
@@ -18,7 +21,10 @@ constexpr std::int64_t kFineRows = 24;
 
 class Int8Tiles final : public TileKernel {
  public:
-  explicit Int8Tiles(std::unique_ptr<Int8Product> product) : product_(std::move(product)) {}
+  Int8Tiles(std::unique_ptr<Int8Product> product, std::string name)
+      : product_(std::move(product)), name_(std::move(name)) {}
+
+  std::string_view name() const override { return name_; }
 
   bool supports(std::int64_t inner, std::int64_t cols) const override {
     const std::int64_t last = (inner - 1) % kQuantizationBlock + 1;
@@ -32,7 +38,8 @@ class Int8Tiles final : public TileKernel {
   }
 
   void pack(const StridedMatrix& right, std::int64_t inner, void* packed, Workspace& workspace) const override {
-    assert(right.row_stride == 1 && right.rows <= kQuantizationBlock);
+    require(right.row_stride == 1 && right.rows <= kQuantizationBlock, "int8: a block of columns that lie dense",
+            shape_of(right));
     auto* facts = reinterpret_cast<float*>(static_cast<std::byte*>(packed) + product_bytes(inner, right.cols));
     float *scales = facts, *sums = facts + tile_stride(right.cols);
     std::fill_n(facts, 2 * tile_stride(right.cols), 0.0f);
@@ -97,15 +104,20 @@ class Int8Tiles final : public TileKernel {
   }
 
   std::unique_ptr<Int8Product> product_;
+  std::string name_;
 };
 
 }  // namespace
 
-std::unique_ptr<TileKernel> make_onednn_int8_tiles() { return std::make_unique<Int8Tiles>(make_onednn_int8_product()); }
+std::unique_ptr<TileKernel> make_onednn_int8_tiles() {
+  return std::make_unique<Int8Tiles>(make_onednn_int8_product(), fmt::format("{} int8", onednn_version()));
+}
 std::unique_ptr<TileKernel> make_vnni_int8_tiles() {
   auto product = make_vnni_int8_product();
-  return product ? std::make_unique<Int8Tiles>(std::move(product)) : nullptr;
+  return product ? std::make_unique<Int8Tiles>(std::move(product), "own avx512_vnni") : nullptr;
 }
-std::unique_ptr<TileKernel> make_simd_int8_tiles() { return std::make_unique<Int8Tiles>(make_simd_int8_product()); }
+std::unique_ptr<TileKernel> make_simd_int8_tiles() {
+  return std::make_unique<Int8Tiles>(make_simd_int8_product(), "own f32 of integers");
+}
 
 }  // namespace sgpt::cpu

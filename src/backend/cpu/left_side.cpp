@@ -13,12 +13,13 @@ constexpr std::int64_t kRowsAtOnce = 16;
 /// dst[rows, cols] (dense, rows of `stride` floats) = src, in small squares because one of the two sides may be
 /// transposed.
 void copy_square_wise(const StridedMatrix& src, float* dst, std::int64_t stride) {
+  const float* from = src.f32();
   constexpr std::int64_t kSide = 16;
   for (std::int64_t i0 = 0; i0 < src.rows; i0 += kSide) {
     for (std::int64_t j0 = 0; j0 < src.cols; j0 += kSide) {
       for (std::int64_t i = i0; i < std::min(src.rows, i0 + kSide); ++i) {
         for (std::int64_t j = j0; j < std::min(src.cols, j0 + kSide); ++j) {
-          dst[i * stride + j] = src.f32()[i * src.row_stride + j * src.col_stride];
+          dst[i * stride + j] = from[i * src.row_stride + j * src.col_stride];
         }
       }
     }

@@ -1,9 +1,9 @@
 #include "backend/cpu/product.h"
 
 #include <algorithm>
-#include <cassert>
 
 #include "backend/cpu/left_side.h"
+#include "backend/cpu/processor.h"
 #include "base/parallel.h"
 
 namespace sgpt::cpu {
@@ -26,9 +26,10 @@ std::int64_t rounded_up(std::int64_t n, std::int64_t multiple) { return (n + mul
 std::int64_t enough_tasks() { return 3 * std::int64_t{omp_get_max_threads()}; }
 
 /// Smaller tiles when there would be too few for the threads; a row's bits do not depend on it.
-std::int64_t rows_of_tiles(std::int64_t rows, std::int64_t chunks) {
+std::int64_t rows_of_tiles(std::int64_t rows, const RightSide& right) {
+  const std::int64_t least = std::max(kLeastTileRows, right.kernel().row_quantum());
   std::int64_t tile = kTileRows;
-  while (tile > kLeastTileRows && (rows + tile - 1) / tile * chunks < enough_tasks()) tile /= 2;
+  while (tile > least && (rows + tile - 1) / tile * right.chunks() < enough_tasks()) tile /= 2;
   return tile;
 }
 
@@ -55,9 +56,9 @@ std::int64_t chunks_of_task(std::int64_t tiles, const RightSide& right) {
 Products::Products(Kernel kernel, WorkspacePool& workspaces)
     : workspaces_(workspaces), simd_(make_simd_tiles()), simd_int8_(make_simd_int8_tiles()), bf16_(make_bf16_tiles()) {
   if (kernel == Kernel::simd) return;
-  onednn_ = make_onednn_tiles();
-  onednn_bf16_ = make_onednn_bf16_tiles();
-  onednn_int8_ = make_onednn_int8_tiles();
+  const Processor& has = processor();
+  if (has.amx_bf16) onednn_bf16_ = make_onednn_bf16_tiles();
+  if (has.amx_int8) onednn_int8_ = make_onednn_int8_tiles();
   vnni_int8_ = make_vnni_int8_tiles();
 }
 
@@ -69,15 +70,13 @@ const TileKernel& Products::kernel(std::int64_t inner, std::int64_t cols, Comput
     return kernel && kernel->supports(inner, std::min(cols, kChunkCols)) &&
            (cols % kChunkCols == 0 || kernel->supports(inner, cols % kChunkCols));
   };
-  if (type == ComputeType::int8 && vnni_int8_) return *vnni_int8_;
-  if (type == ComputeType::int8) return serves(onednn_int8_) ? *onednn_int8_ : *simd_int8_;
+  if (type == ComputeType::int8) return serves(onednn_int8_) ? *onednn_int8_ : vnni_int8_ ? *vnni_int8_ : *simd_int8_;
   if (type == ComputeType::bf16) return serves(onednn_bf16_) ? *onednn_bf16_ : *bf16_;
-  return serves(onednn_) ? *onednn_ : *simd_;
+  return *simd_;
 }
 
 PackedMatrix Products::pack(const StridedMatrix& right) const {
-  const TileKernel& chosen = kernel(std::min(kInnerBlock, rounded_up(right.rows, kInnerMultiple)), right.cols);
-  PackedMatrix packed(chosen, right.rows, right.cols, kInnerBlock);
+  PackedMatrix packed(*simd_, right.rows, right.cols, kInnerBlock);
   parallel_workers(packed.chunks(), [&] {
     return [&packed, &right, workspace = workspaces_.take()](std::int64_t chunk) {
       packed.fill(chunk, right, *workspace);
@@ -88,10 +87,12 @@ PackedMatrix Products::pack(const StridedMatrix& right) const {
 
 void Products::multiply(const StridedMatrix& left, const RightSide& right,
                         const std::function<void(const Tile&)>& finish) const {
-  assert(left.cols == right.inner());
+  require(left.cols == right.inner() && left.type == DType::f32,
+          "product: left[rows,inner] of f32 with right[inner,cols]", shape_of(left),
+          ConstMatrix(nullptr, right.inner(), right.cols()));
   if (left.rows == 0 || right.cols() == 0) return;
   const TileKernel& kernel = right.kernel();
-  const std::int64_t tile_rows = rows_of_tiles(left.rows, right.chunks());
+  const std::int64_t tile_rows = rows_of_tiles(left.rows, right);
   const auto left_workspace = workspaces_.take();
   const LeftSide rows(left, right, tile_rows, *left_workspace);
 
@@ -127,7 +128,9 @@ void Products::multiply(const StridedMatrix& left, const RightSide& right,
 
 void Products::multiply_few(const StridedMatrix& left, const StridedMatrix& right,
                             const std::function<void(const Tile&)>& finish) const {
-  assert(left.cols == right.rows && right.row_stride == 1 && left.rows <= kMostFewRows);
+  require(left.cols == right.rows && left.type == DType::f32 && right.row_stride == 1 && left.rows <= kMostFewRows,
+          "product: few rows left[rows,inner] of f32 with right[inner,cols], whose columns lie dense", shape_of(left),
+          shape_of(right));
   const std::int64_t inner = left.cols, rows = left.rows, stride = simd_->tile_stride(rows);
   const auto left_workspace = workspaces_.take();
   void* packed = left_workspace->bytes(kLeftSlot, simd_->packed_bytes(inner, rows));

@@ -28,16 +28,19 @@ struct Tile {
 
 class Products {
  public:
-  /// Which kernel computes the tiles: oneDNN's where it serves the shape, or our own always (for tests and benchmarks).
+  /// Which kernel computes the tiles: the best for this processor, which serves the shape, or our own always, without
+  /// instructions for small numbers but those of bf16 (for tests and benchmarks).
   enum class Kernel { best, simd };
   explicit Products(Kernel kernel, WorkspacePool& workspaces);
 
   /// Whether there are kernels of this type for this processor.
   bool computes(ComputeType type) const;
-  /// How many times faster than f32 bf16 is, for large products: measured anew.
-  double gain_of_bf16() const;
-  /// The kernel for a packed right side of this shape; a more exact one where the type has none for it.
+  /// The kernel for a packed right side of this shape, one for any number of rows that it will be multiplied with.
   const TileKernel& kernel(std::int64_t inner, std::int64_t cols, ComputeType type = ComputeType::f32) const;
+  /// Whether code is generated for products of this type.
+  bool generates_code(ComputeType type) const {
+    return (type == ComputeType::bf16 && onednn_bf16_) || (type == ComputeType::int8 && onednn_int8_);
+  }
   /// Our own kernel of f32 or bf16, whose packing is quick, which begins at once, and whose narrow chunks share a short
   /// query's rows evenly between threads.
   const TileKernel& own_kernel(ComputeType type) const { return type == ComputeType::bf16 ? *bf16_ : *simd_; }
@@ -58,8 +61,9 @@ class Products {
   WorkspacePool& workspaces_;
   std::unique_ptr<TileKernel> simd_, simd_int8_;
   std::unique_ptr<TileKernel> bf16_;  // null where the processor lacks the instructions
-  // Null for Kernel::simd; and the last one, our own, where oneDNN's is faster or the processor lacks the instructions.
-  std::unique_ptr<TileKernel> onednn_, onednn_bf16_, onednn_int8_, vnni_int8_;
+  // Null for Kernel::simd and where the processor lacks the instructions: oneDNN's are for AMX, where they are faster
+  // than our own.
+  std::unique_ptr<TileKernel> onednn_bf16_, onednn_int8_, vnni_int8_;
 };
 
 }  // namespace sgpt::cpu

@@ -1,5 +1,5 @@
 // The right side of a product, as the tile kernels want it: chunks of columns, which are packed once and kept, or
-// packed again for every product out of a 16-bit matrix that stays where it lies.
+// packed again for every product out of a matrix that stays where it lies.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// Tiles by our own micro-kernel: for processors on which oneDNN has no kernel whose rows are independent of each other.
-// (Its AVX2 product gives a row other bits at odd places than at even ones.)
+// Tiles of f32 by our own micro-kernel, as fast as oneDNN's. Every element of a product is one chain of sums in the
+// order of k, wherever it lies: that is why a row has the same bits whatever the other rows and columns are. (oneDNN's
+// AVX2 product gives a row other bits at odd places than at even ones; its AVX-512 one cuts long sums in pieces.)
 #include "backend/cpu/simd.h"
 
 #include "backend/cpu/tile_kernel.h"
@@ -65,6 +66,7 @@ namespace {
 
 class SimdTiles final : public TileKernel {
  public:
+  std::string_view name() const override { return "own f32"; }
   bool supports(std::int64_t, std::int64_t) const override { return true; }
   std::int64_t chunk_cols() const override { return kNarrowChunkCols; }
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {

@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "backend/cpu/workspace.h"
 #include "tensor/dtype.h"
 #include "tensor/quantize.h"
+#include "tensor/require.h"
 
 namespace sgpt::cpu {
 
@@ -26,7 +28,12 @@ struct StridedMatrix {
   const float* scales = nullptr;
   std::int64_t scale_stride = 0;
 
-  const float* f32() const { return static_cast<const float*>(data); }
+  /// Throws std::logic_error where the numbers are of another type.
+  const float* f32() const {
+    if (type != DType::f32) [[unlikely]]
+      refuse_type(type);
+    return static_cast<const float*>(data);
+  }
   const void* at(std::int64_t row, std::int64_t col) const {
     return static_cast<const std::byte*>(data) +
            (row * row_stride + col * col_stride) * static_cast<std::int64_t>(size_of(type));
@@ -38,6 +45,8 @@ struct StridedMatrix {
     return {at(row, col), count, wide, row_stride, col_stride, type, part_scales, scale_stride};
   }
 };
+
+inline ConstMatrix shape_of(const StridedMatrix& m) { return {nullptr, m.rows, m.cols, m.type}; }
 
 /// Where a right side is cut into blocks of rows, the last one is filled up with zeros to a multiple of this, so that
 /// few shapes occur.
@@ -68,6 +77,9 @@ class TileKernel {
  public:
   virtual ~TileKernel() = default;
 
+  /// Whose it is and for which instructions, "own avx512_bf16": kernels of one type with other names have other bits,
+  /// those of int8 apart.
+  virtual std::string_view name() const = 0;
   /// Whether the promise above holds for this shape of the right side.
   virtual bool supports(std::int64_t inner, std::int64_t cols) const = 0;
   /// Rows of the right side that a call of multiply takes at most; 0: any number.
@@ -97,16 +109,15 @@ class TileKernel {
                         const void* packed, float* tile, bool accumulate, Workspace& workspace) const = 0;
 };
 
-/// oneDNN's kernels on packed weights; they exist for AVX-512, elsewhere supports() is false.
-std::unique_ptr<TileKernel> make_onednn_tiles();
-/// The same with both sides rounded to bf16, for processors with instructions for that.
-std::unique_ptr<TileKernel> make_onednn_bf16_tiles();
-/// Our own in bf16, whose packing is quick; null on processors without the instructions.
-std::unique_ptr<TileKernel> make_bf16_tiles();
-/// The micro-kernel of this folder, for every processor.
+/// Our own of f32, for every processor.
 std::unique_ptr<TileKernel> make_simd_tiles();
-/// 8-bit integers with exact sums, all with the same bits: by oneDNN, for processors with instructions for that; by our
-/// own for AVX-512's, null on processors without them and on those with AMX, where oneDNN's is faster; for every one.
+/// Both sides rounded to bf16: our own, whose packing is quick; null on processors without AVX-512's instructions for
+/// that.
+std::unique_ptr<TileKernel> make_bf16_tiles();
+/// The same by oneDNN, for processors with AMX; where it has no kernel that keeps the promise, supports() is false.
+std::unique_ptr<TileKernel> make_onednn_bf16_tiles();
+/// 8-bit integers with exact sums, all with the same bits: by oneDNN, for processors with AMX; by our own for AVX-512's
+/// instructions, null on processors without them; for every one.
 std::unique_ptr<TileKernel> make_onednn_int8_tiles();
 std::unique_ptr<TileKernel> make_vnni_int8_tiles();
 std::unique_ptr<TileKernel> make_simd_int8_tiles();

@@ -2,12 +2,14 @@
 #include <cmath>
 #include <vector>
 
+#include "backend/checks.h"
 #include "backend/reference/reference_backend.h"
 
 namespace sgpt::reference {
 
 void ReferenceBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y,
                                   Matrix stats) {
+  checks::normalizes_layer(x, weight, y, stats);
   const auto d = x.cols;
   for (std::int64_t t = 0; t < x.rows; ++t) {
     const float* row = x.f32_row(t);
@@ -30,6 +32,7 @@ void ReferenceBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix
 
 void ReferenceBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy,
                                            Matrix dx, Matrix dweight, Matrix dbias) {
+  checks::normalizes_layer_backward(x, stats, weight, dy, dx, dweight, dbias);
   const auto d = x.cols;
   std::vector<double> dweight_sum(static_cast<std::size_t>(d)), dbias_sum(static_cast<std::size_t>(d));
   for (std::int64_t t = 0; t < x.rows; ++t) {

@@ -1,8 +1,8 @@
 // Linear layers and GELU. A packed weight is simply the matrix as f32.
-#include <cassert>
 #include <cmath>
 #include <vector>
 
+#include "backend/checks.h"
 #include "backend/reference/reference_backend.h"
 #include "tensor/quantize.h"
 
@@ -51,6 +51,7 @@ double gelu_slope(double z) {
 
 std::unique_ptr<PackedWeight> ReferenceBackend::pack(ConstMatrix host_weight, WeightUse, ComputeType,
                                                      ConstMatrix scales, WeightSource) {
+  checks::packs(host_weight, scales, true);
   return std::make_unique<PlainWeight>(host_weight, scales);
 }
 
@@ -66,6 +67,7 @@ void ReferenceBackend::repack(PackedWeight& weight) { dynamic_cast<PlainWeight&>
 
 void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
                               Matrix before_gelu) {
+  checks::multiplies(x, weight, y, before_gelu);
   const ConstMatrix w = plain(weight).values();
   for (std::int64_t t = 0; t < x.rows; ++t) {
     for (std::int64_t o = 0; o < w.rows; ++o) {
@@ -83,10 +85,12 @@ void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMa
 }
 
 void ReferenceBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {
+  checks::multiplies_backward(dy, weight, dx);
   matmul(dy, false, plain(weight).values(), false, 1, dx);
 }
 
 void ReferenceBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
+  checks::multiplies_gradients(dy, x, dweight);
   for (std::int64_t o = 0; o < dweight.rows; ++o) {
     for (std::int64_t i = 0; i < dweight.cols; ++i) {
       double sum = 0;
@@ -97,6 +101,7 @@ void ReferenceBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Mat
 }
 
 void ReferenceBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {
+  checks::sums_columns(dy, dbias);
   for (std::int64_t o = 0; o < dy.cols; ++o) {
     double sum = 0;
     for (std::int64_t t = 0; t < dy.rows; ++t) sum += dy.f32_row(t)[o];
@@ -105,10 +110,12 @@ void ReferenceBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {
 }
 
 void ReferenceBackend::gelu(ConstMatrix z, Matrix y) {
+  checks::changes_elements(z, y);
   for (std::int64_t i = 0; i < z.size(); ++i) y.f32()[i] = static_cast<float>(gelu_of(z.f32()[i]));
 }
 
 void ReferenceBackend::gelu_backward(ConstMatrix z, Matrix dy) {
+  checks::changes_elements(z, dy);
   for (std::int64_t i = 0; i < z.size(); ++i) dy.f32()[i] = static_cast<float>(dy.f32()[i] * gelu_slope(z.f32()[i]));
 }
 

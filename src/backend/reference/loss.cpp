@@ -1,8 +1,8 @@
 // What the contrastive loss is made of: unit rows, products of matrices, cross-entropy.
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 
+#include "backend/checks.h"
 #include "backend/reference/reference_backend.h"
 
 namespace sgpt::reference {
@@ -13,6 +13,7 @@ constexpr double kSmallestNorm = 1e-12;  // as torch.nn.functional.normalize
 }  // namespace
 
 void ReferenceBackend::normalize_rows(ConstMatrix x, Matrix y, Matrix norms) {
+  checks::normalizes_rows(x, y, norms);
   for (std::int64_t r = 0; r < x.rows; ++r) {
     double squares = 0;
     for (std::int64_t c = 0; c < x.cols; ++c) squares += static_cast<double>(x.f32_row(r)[c]) * x.f32_row(r)[c];
@@ -25,6 +26,7 @@ void ReferenceBackend::normalize_rows(ConstMatrix x, Matrix y, Matrix norms) {
 }
 
 void ReferenceBackend::normalize_rows_backward(ConstMatrix y, ConstMatrix norms, ConstMatrix dy, Matrix dx) {
+  checks::normalizes_rows_backward(y, norms, dy, dx);
   for (std::int64_t r = 0; r < y.rows; ++r) {
     const double norm = norms.f32_row(r)[0];
     double along = 0;  // the part of dy along y changes only the length, which y does not have
@@ -39,8 +41,8 @@ void ReferenceBackend::normalize_rows_backward(ConstMatrix y, ConstMatrix norms,
 }
 
 void ReferenceBackend::matmul(ConstMatrix a, bool transpose_a, ConstMatrix b, bool transpose_b, float alpha, Matrix c) {
+  checks::multiplies_matrices(a, transpose_a, b, transpose_b, c);
   const std::int64_t inner = transpose_a ? a.rows : a.cols;
-  assert(inner == (transpose_b ? b.cols : b.rows));
   for (std::int64_t m = 0; m < c.rows; ++m) {
     for (std::int64_t n = 0; n < c.cols; ++n) {
       double sum = 0;
@@ -54,7 +56,7 @@ void ReferenceBackend::matmul(ConstMatrix a, bool transpose_a, ConstMatrix b, bo
 }
 
 double ReferenceBackend::cross_entropy(Matrix scores, std::span<const std::int32_t> labels) {
-  assert(static_cast<std::int64_t>(labels.size()) == scores.rows);
+  checks::compares(scores, labels);
   if (scores.rows == 0) return 0;
   const auto texts = static_cast<double>(scores.rows);
   double loss = 0;

@@ -1,6 +1,7 @@
 // Gradient norm and AdamW.
 #include <cmath>
 
+#include "backend/checks.h"
 #include "backend/reference/reference_backend.h"
 
 namespace sgpt::reference {
@@ -12,6 +13,7 @@ double ReferenceBackend::sum_of_squares(ConstMatrix x) {
 }
 
 void ReferenceBackend::adamw(const AdamW& options, ConstMatrix gradient, Matrix parameter, Matrix m, Matrix v) {
+  checks::updates(gradient, parameter, m, v);
   for (std::int64_t i = 0; i < parameter.size(); ++i) {
     const double g = static_cast<double>(gradient.f32()[i]) * options.gradient_scale;
     const double mi = options.beta1 * m.f32()[i] + (1 - options.beta1) * g;

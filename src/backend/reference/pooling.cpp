@@ -1,6 +1,7 @@
 // Hidden states to one vector a text. But for the maximum, every mode is a weighted sum over the text's tokens.
 #include <cmath>
 
+#include "backend/checks.h"
 #include "backend/reference/reference_backend.h"
 
 namespace sgpt::reference {
@@ -32,6 +33,7 @@ std::int64_t first_largest(const PackedTexts& texts, ConstMatrix h, std::int64_t
 }  // namespace
 
 void ReferenceBackend::pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) {
+  checks::pools(texts, h, modes, e);
   for (std::int64_t b = 0; b < texts.texts; ++b) {
     const std::int64_t first = texts.offsets[b], n = texts.offsets[b + 1] - first;
     float* out = e.f32_row(b);

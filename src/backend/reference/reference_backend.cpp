@@ -2,8 +2,9 @@
 #include "backend/reference/reference_backend.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
+
+#include "backend/checks.h"
 
 namespace sgpt {
 
@@ -12,7 +13,7 @@ std::unique_ptr<Backend> make_reference_backend() { return std::make_unique<refe
 namespace reference {
 
 void ReferenceBackend::upload(ConstMatrix host, Matrix device) {
-  assert(host.bytes() == device.bytes());
+  checks::moves(host, device);
   if (host.bytes() > 0) std::memcpy(device.data, host.data, host.bytes());
 }
 

@@ -24,6 +24,7 @@ class ReferenceBackend final : public Backend {
   PackedTexts place(const TokenBatch& batch, Arena& arena) override;
 
   bool computes(ComputeType type) const override { return type == ComputeType::f32; }
+  std::string kernel_name(ComputeType) const override { return "plain loops"; }
   std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
                                      WeightSource source) override;
   std::unique_ptr<PackedWeight> pack_trained(ConstMatrix values, WeightUse use, ComputeType type) override;
