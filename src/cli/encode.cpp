@@ -43,7 +43,9 @@ void encode(const EncoderTeam& team, EncodeFileJob job) {
 void run(Communicator& ranks, Options& options) {
   options.job.format = format_from(options.format);
   options.job.kind = options.query ? TextKind::query : TextKind::document;
-  const Encoder encoder = load_encoder(model_folder(options.model, ranks), options.encoder, ranks);
+  const Encoder encoder =
+      load_encoder(model_folder(options.model, ranks), options.encoder, ranks,
+                   [&](const Encoder& loaded) { return recorded_compute_type(loaded, options.job); });
   with_team(encoder, ranks, [&](const EncoderTeam& team) { encode(team, options.job); });
 }
 

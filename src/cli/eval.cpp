@@ -16,6 +16,7 @@
 #include "cli/ranks.h"
 #include "model/model_folder_writer.h"
 #include "retrieval/beir_evaluation.h"
+#include "retrieval/corpus_index.h"
 #include "retrieval/results_file.h"
 #include "sgpt/error.h"
 #include "train/model_card.h"
@@ -51,6 +52,17 @@ void evaluate(const EncoderTeam& team, const EvalArguments& arguments, const std
   give_results(arguments, results);
 }
 
+/// Of the first cache that belongs to the model.
+std::optional<ComputeType> recorded_compute_type(const Encoder& encoder, const EvalArguments& arguments,
+                                                 const std::vector<NamedDataSet>& data_sets) {
+  if (!arguments.cache) return std::nullopt;
+  for (const NamedDataSet& data_set : data_sets) {
+    const auto type = CorpusIndex::recorded_compute_type(encoder, data_set.folder.corpus(), *arguments.cache);
+    if (type) return type;
+  }
+  return std::nullopt;
+}
+
 void run_eval(Communicator& ranks, const EvalArguments& arguments) {
   if (arguments.model.empty() && arguments.checkpoints.empty()) {
     throw UserError("eval: --model names the model to evaluate, or --checkpoints a training run; found neither");
@@ -63,7 +75,9 @@ void run_eval(Communicator& ranks, const EvalArguments& arguments) {
   if (!arguments.checkpoints.empty()) return evaluate_checkpoints(ranks, arguments, data_sets);
   const fs::path folder = model_folder(arguments.model, ranks);
   if (ranks.first() && arguments.update_card) check_model_card(folder);
-  const Encoder encoder = load_encoder(folder, arguments.encoder, ranks);
+  const Encoder encoder = load_encoder(folder, arguments.encoder, ranks, [&](const Encoder& loaded) {
+    return recorded_compute_type(loaded, arguments, data_sets);
+  });
   with_team(encoder, ranks, [&](const EncoderTeam& team) { evaluate(team, arguments, data_sets); });
 }
 

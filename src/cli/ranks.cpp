@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/model_option.h"
 #include "encode/compute_choice.h"
+#include "encode/encoder_parts.h"
 #include "model/model_folder.h"
 #include "ranks/join_ranks.h"
 #include "sgpt/error.h"
@@ -58,13 +59,23 @@ std::filesystem::path model_folder(const std::filesystem::path& model, Communica
   return model_folder(model);
 }
 
-Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks) {
+Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks,
+                     const RecordedType& recorded) {
   if (options.threads == 0) options.threads = default_threads(ranks);
   // Said aloud, brackets need no word about a folder that does not know whether it wants them.
   if (!ranks.first() && !options.brackets) options.brackets = read_model_folder(folder).brackets.value_or(false);
-  if (!ranks.alone() && options.compute == ComputeType::automatic) {
-    options.compute = common_compute_type(folder, options, ranks);
+  const bool automatic = options.compute == ComputeType::automatic;
+  if (!ranks.alone() && automatic) options.compute = common_compute_type(folder, options, ranks);
+  std::optional<Encoder> encoder = Encoder::load(folder, options);
+  const ComputeType measured = *encoder->options().compute;
+  if (!automatic || !recorded) return std::move(*encoder);
+  const ComputeType there = ranks.first() ? recorded(*encoder).value_or(measured) : measured;
+  options.compute = agree_on_compute_type(there, *encoder->parts().backend, ranks);
+  if (options.compute == measured) return std::move(*encoder);
+  if (ranks.first()) {
+    log::info(fmt::format("computing in {}, as the embeddings that are there were", name_of(*options.compute)));
   }
+  encoder.reset();  // its memory, before the other takes some
   return Encoder::load(folder, options);
 }
 

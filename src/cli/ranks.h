@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "base/communicator.h"
 #include "sgpt/encoder.h"
@@ -20,7 +21,12 @@ int default_threads(const Communicator& ranks);
 /// look for it.
 std::filesystem::path model_folder(const std::filesystem::path& model, Communicator& ranks);
 
-/// This rank's encoder. What loading has to tell, rank 0 alone tells.
-Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks);
+/// The type in which embeddings that are there already were computed; nothing when there are none.
+using RecordedType = std::function<std::optional<ComputeType>(const Encoder&)>;
+
+/// This rank's encoder. What loading has to tell, rank 0 alone tells. `recorded` is asked on rank 0 where the options
+/// leave the type to a measurement: what another start of the job settled on stands.
+Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks,
+                     const RecordedType& recorded = {});
 
 }  // namespace sgpt::cli

@@ -20,6 +20,7 @@
 #include "cli/encoder_options.h"
 #include "cli/model_option.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "encode/text_source.h"
 #include "retrieval/corpus_index.h"
 #include "retrieval/one_line.h"
@@ -159,7 +160,10 @@ std::vector<std::string> queries_of(const SearchArguments& arguments) {
 void run_search(const SearchArguments& arguments) {
   const auto queries = queries_of(arguments);
   const MappedFile corpus(arguments.corpus);  // a wrong path is told before the model is loaded
-  const Encoder encoder = Encoder::load(model_folder(arguments.model), arguments.encoder);
+  const Encoder encoder =
+      load_encoder(model_folder(arguments.model), arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
+        return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
+      });
   const CorpusIndex index(encoder, arguments.corpus, arguments.cache);
   if (queries.empty()) {
     answer_stdin(arguments, index);

@@ -43,10 +43,10 @@ bool can_continue(const EncodeFileJob& job) {
 }
 
 /// Everything that the rows depend on. Threads and token budget are not among it: they change no bit.
-Json describe(const Encoder& encoder, const EncodeFileJob& job) {
+Json describe(const Encoder& encoder, const EncodeFileJob& job, std::optional<ComputeType> type = {}) {
   std::error_code none;
   return {{"model", model_identity(encoder)},
-          {"options", embedding_options(encoder)},
+          {"options", embedding_key(encoder, type)},
           {"kind", job.kind == TextKind::query ? "query" : "document"},
           {"format", static_cast<int>(job.format)},
           {"input", fmt::format("{}:{}:{}", std::filesystem::weakly_canonical(job.input, none).string(),
@@ -54,11 +54,18 @@ Json describe(const Encoder& encoder, const EncodeFileJob& job) {
                                 std::filesystem::last_write_time(job.input, none).time_since_epoch().count())}};
 }
 
+std::filesystem::path journal_of(const EncodeFileJob& job) { return beside(job.output, ".progress"); }
+
+/// Null without one; else what is there, which may be anything.
+Json read_journal(const std::filesystem::path& journal) {
+  std::ifstream in(journal, std::ios::binary);
+  return in ? Json::parse(in, nullptr, false) : Json();
+}
+
 /// How many rows of an earlier run can be kept; says why when there was one and none can.
 std::int64_t rows_to_keep(const std::filesystem::path& journal, const Json& job, std::int64_t rows_there) {
-  std::ifstream in(journal, std::ios::binary);
-  if (!in) return 0;
-  const Json found = Json::parse(in, nullptr, false);
+  const Json found = read_journal(journal);
+  if (found.is_null()) return 0;
   if (!found.is_object() || !found.contains("rows") || !found["rows"].is_number_integer() || !found.contains("job") ||
       !found["job"].is_object()) {
     log::warning(fmt::format("{}: not readable, so the encoding starts over", journal.string()));
@@ -102,7 +109,7 @@ std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job) {
     throw UserError(fmt::format("{}: this is a folder, the output must be a file", job.output.string()));
   }
   TextSource source(job.input, job.format);
-  const std::filesystem::path journal = beside(job.output, ".progress");
+  const std::filesystem::path journal = journal_of(job);
   NpyRows rows(beside(job.output, ".partial"), team.encoder().dimension());
   const bool journaled = can_continue(job);
   if (journaled) rows.keep_unfinished();
@@ -132,6 +139,12 @@ std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job) {
   rows.finish(job.output);
   std::filesystem::remove(journal, none);
   return rows.rows();
+}
+
+std::optional<ComputeType> recorded_compute_type(const Encoder& encoder, const EncodeFileJob& job) {
+  const Json found = read_journal(journal_of(job));
+  if (!found.is_object() || !found.contains("job") || !can_continue(job)) return std::nullopt;
+  return matching_type(encoder, [&](ComputeType type) { return found["job"] == describe(encoder, job, type); });
 }
 
 std::int64_t count_texts(const std::filesystem::path& input) {

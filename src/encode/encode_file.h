@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "encode/encoder_team.h"
 #include "encode/text_source.h"
@@ -24,6 +25,10 @@ struct EncodeFileJob {
 /// says what they are; they stay when the run fails, and the next call with the same model, options and input goes on
 /// from there. Returns the number of rows.
 std::int64_t encode_file(const EncoderTeam& team, const EncodeFileJob& job);
+
+/// The type that an unfinished run of this job computed in, where its model and options are else the encoder's: what
+/// ComputeType::automatic goes on with, whatever it stands for by now.
+std::optional<ComputeType> recorded_compute_type(const Encoder& encoder, const EncodeFileJob& job);
 
 /// How many texts a regular file holds, counted by its lines (of JSON: about); 0 where it cannot be known.
 std::int64_t count_texts(const std::filesystem::path& input);

@@ -1,6 +1,8 @@
 // Which model is this? For everything that keeps embeddings and must know whether they still belong to it.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "sgpt/encoder.h"
@@ -11,7 +13,16 @@ namespace sgpt {
 /// model.
 std::string model_identity(const Encoder& encoder);
 
-/// One line that names every option that an embedding depends on: brackets, length, pooling, normalising, backend.
+/// One line that names every option that an embedding depends on: brackets, length, pooling, normalising, backend,
+/// type.
 std::string embedding_options(const Encoder& encoder);
+
+/// The same for what keeps embeddings, which must not mix bits: with the kernel, where another one computes other bits.
+/// As of the encoder, or of one that computes in `type`.
+std::string embedding_key(const Encoder& encoder, std::optional<ComputeType> type = {});
+
+/// The first type with which `matches` is content: the encoder's own, or another that ComputeType::automatic may stand
+/// for with its weights on this machine. With that one automatic goes on where embeddings are there already.
+std::optional<ComputeType> matching_type(const Encoder& encoder, const std::function<bool(ComputeType)>& matches);
 
 }  // namespace sgpt

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -123,6 +124,14 @@ std::optional<CorpusCache> CorpusCache::open(const std::filesystem::path& file, 
   return cache;
 }
 
+bool CorpusCache::is_of(const std::filesystem::path& file, std::string_view key, std::int64_t dimension) {
+  std::string beginning(kHeader, '\0');
+  std::ifstream in(file, std::ios::binary);
+  return in.read(beginning.data(), kHeader) && beginning == header_of(key, dimension);
+}
+
+std::filesystem::path CorpusCache::partial(const std::filesystem::path& file) { return file.string() + ".partial"; }
+
 std::uint64_t CorpusCache::offset(std::int64_t row) const {
   const auto after = std::upper_bound(first_rows_.begin(), first_rows_.end(), row);
   const auto chunk = static_cast<std::size_t>(after - first_rows_.begin()) - 1;
@@ -130,7 +139,7 @@ std::uint64_t CorpusCache::offset(std::int64_t row) const {
 }
 
 CorpusCacheWriter::CorpusCacheWriter(const std::filesystem::path& file, std::string_view key, std::int64_t dimension)
-    : target_(file), partial_(file.string() + ".partial"), dimension_(dimension) {
+    : target_(file), partial_(CorpusCache::partial(file)), dimension_(dimension) {
   open_locked();
   const std::string header = header_of(key, dimension);
   std::size_t keep = 0;

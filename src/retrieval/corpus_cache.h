@@ -33,6 +33,11 @@ class CorpusCache {
   static std::optional<CorpusCache> open(const std::filesystem::path& file, std::string_view key,
                                          std::int64_t dimension, std::string& reason);
 
+  /// Whether a file, whole or not, begins as the cache for `key` does.
+  static bool is_of(const std::filesystem::path& file, std::string_view key, std::int64_t dimension);
+  /// Where a cache grows until it is whole.
+  static std::filesystem::path partial(const std::filesystem::path& file);
+
   std::span<const CorpusChunk> chunks() const { return chunks_; }
   std::int64_t rows() const { return rows_; }
   /// Where the line of a document begins in the corpus.

@@ -15,11 +15,16 @@
 namespace sgpt {
 namespace {
 
-/// Everything that the embeddings depend on.
-std::string key_of(const Encoder& encoder, std::string_view corpus) {
+std::string fingerprint_of(std::string_view corpus) {
   const XXH128_hash_t hash = XXH3_128bits(corpus.data(), corpus.size());
-  return fmt::format("corpus {} {:016x}{:016x}\nmodel {}\noptions {}", corpus.size(), hash.high64, hash.low64,
-                     model_identity(encoder), embedding_options(encoder));
+  return fmt::format("{} {:016x}{:016x}", corpus.size(), hash.high64, hash.low64);
+}
+
+/// Everything that the embeddings depend on.
+std::string key_of(const Encoder& encoder, const std::string& corpus_fingerprint,
+                   std::optional<ComputeType> type = {}) {
+  return fmt::format("corpus {}\nmodel {}\noptions {}", corpus_fingerprint, model_identity(encoder),
+                     embedding_key(encoder, type));
 }
 
 /// Where lines begin; asked for ascending numbers.
@@ -52,7 +57,7 @@ CorpusIndex::CorpusIndex(const EncoderTeam& team, const std::filesystem::path& c
     : team_(team), corpus_file_(corpus_jsonl), corpus_(corpus_jsonl) {
   const Encoder& encoder = team.encoder();
   if (cache.empty()) cache = default_cache(encoder, corpus_jsonl);
-  const std::string key = key_of(encoder, corpus_.text());
+  const std::string key = key_of(encoder, fingerprint_of(corpus_.text()));
   std::string reason;
   cache_ = CorpusCache::open(cache, key, encoder.dimension(), reason);
   if (cache_) return;
@@ -64,6 +69,20 @@ CorpusIndex::CorpusIndex(const EncoderTeam& team, const std::filesystem::path& c
 
 std::filesystem::path CorpusIndex::default_cache(const Encoder& encoder, const std::filesystem::path& corpus_jsonl) {
   return fmt::format("{}.{}.sgpt-cache", corpus_jsonl.string(), DataSetFolder{encoder.folder()}.name());
+}
+
+std::optional<ComputeType> CorpusIndex::recorded_compute_type(const Encoder& encoder,
+                                                              const std::filesystem::path& corpus_jsonl,
+                                                              std::filesystem::path cache) {
+  if (cache.empty()) cache = default_cache(encoder, corpus_jsonl);
+  const std::string fingerprint = fingerprint_of(MappedFile(corpus_jsonl).text());
+  for (const std::filesystem::path& file : {cache, CorpusCache::partial(cache)}) {
+    const auto found = matching_type(encoder, [&](ComputeType type) {
+      return CorpusCache::is_of(file, key_of(encoder, fingerprint, type), encoder.dimension());
+    });
+    if (found) return found;
+  }
+  return std::nullopt;
 }
 
 void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key) const {

@@ -27,6 +27,12 @@ class CorpusIndex {
   /// CORPUS.MODEL.sgpt-cache, beside the corpus.
   static std::filesystem::path default_cache(const Encoder& encoder, const std::filesystem::path& corpus_jsonl);
 
+  /// The type that the cache's embeddings, or those of an unfinished one, were computed in, where all else is this
+  /// encoder's: what ComputeType::automatic goes on with, whatever it stands for by now.
+  static std::optional<ComputeType> recorded_compute_type(const Encoder& encoder,
+                                                          const std::filesystem::path& corpus_jsonl,
+                                                          std::filesystem::path cache = {});
+
   std::int64_t documents() const { return cache_->rows(); }
 
   /// The top_k documents for each query by cosine, best first.

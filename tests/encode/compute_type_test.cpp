@@ -10,7 +10,9 @@
 
 #include "encode/encoder_parts.h"
 #include "encode/model_identity.h"
+#include "environment.h"
 #include "fixtures.h"
+#include "model/convert.h"
 #include "model/safetensors.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
@@ -116,6 +118,35 @@ TEST_F(ComputeTypeTest, CachesOfEmbeddingsKnowIt) {
   const std::string exact = embedding_options(Encoder::load(model_));
   EXPECT_NE(exact, embedding_options(Encoder::load(model_, {.compute = ComputeType::int8})));
   EXPECT_EQ(exact, embedding_options(Encoder::load(model_, {.compute = ComputeType::automatic})));
+}
+
+TEST_F(ComputeTypeTest, AutomaticTakesBf16WhereItIsClearlyFasterFor16BitWeights) {
+  const std::filesystem::path halves = folder_ / "halves";
+  convert_model(model_, halves, {.type = WeightType::bf16});
+  const auto chosen = [](const std::filesystem::path& model) {
+    return *Encoder::load(model, {.compute = ComputeType::automatic}).options().compute;
+  };
+  const bool has_bf16 = make_backend("cpu")->computes(ComputeType::bf16);
+  EXPECT_THAT(chosen(halves), ::testing::AnyOf(ComputeType::f32, ComputeType::bf16));  // as it is timed
+  {
+    const testing::FastBf16 measured;
+    EXPECT_EQ(chosen(halves), has_bf16 ? ComputeType::bf16 : ComputeType::f32);
+    EXPECT_EQ(chosen(model_), ComputeType::f32);  // of f32
+  }
+  const testing::SlowBf16 measured;
+  EXPECT_EQ(chosen(halves), ComputeType::f32);
+}
+
+TEST_F(ComputeTypeTest, WhatKeepsEmbeddingsKnowsTheKernelOfBf16) {
+  const Encoder encoder = Encoder::load(model_);
+  EXPECT_EQ(embedding_key(encoder), embedding_options(encoder));
+  EXPECT_EQ(embedding_key(encoder, ComputeType::int8),
+            embedding_options(Encoder::load(model_, {.compute = ComputeType::int8})));
+  if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
+  const Encoder halves = Encoder::load(model_, {.compute = ComputeType::bf16});
+  EXPECT_EQ(embedding_key(halves),
+            embedding_options(halves) + " kernel=" + encoder.parts().backend->kernel_name(ComputeType::bf16));
+  EXPECT_EQ(embedding_key(encoder, ComputeType::bf16), embedding_key(halves));
 }
 
 TEST_F(ComputeTypeTest, WhatABackendCannotComputeIsRefusedByName) {

@@ -11,7 +11,9 @@
 #include <iterator>
 #include <sstream>
 
+#include "backend/backend.h"
 #include "encode/npy.h"
+#include "model/convert.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
 #include "tiny_model.h"
@@ -251,6 +253,26 @@ TEST(EncodeFileDeathTest, AKilledRunContinuesAndEndsWithTheSameFile) {
   run(whole);
   EXPECT_EQ(bytes_of(killed.output), bytes_of(whole.output));
   unsetenv("SGPT_TEST_FOLDER");
+}
+
+TEST_F(EncodeFile, AnUnfinishedRunTellsItsType) {
+  const EncodeFileJob job{.input = folder_.write("texts.txt", many_lines(400)), .output = output()};
+  stop_after(128, job, load({.compute = ComputeType::int8}));
+  EXPECT_EQ(recorded_compute_type(load({.compute = ComputeType::int8}), job), ComputeType::int8);
+  EXPECT_EQ(recorded_compute_type(load({}), job), std::nullopt);  // automatic never stands for it here
+
+  model_ = folder_ / "halves";
+  convert_model(folder_ / "model", model_, {.type = WeightType::bf16});
+  if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
+  const Encoder floats = load({.compute = ComputeType::f32});
+  const Encoder halves = load({.compute = ComputeType::bf16});
+  EXPECT_EQ(recorded_compute_type(floats, job), std::nullopt);
+  stop_after(128, job, halves);
+  EXPECT_EQ(recorded_compute_type(floats, job), ComputeType::bf16);
+  EXPECT_EQ(recorded_compute_type(halves, job), ComputeType::bf16);
+  EXPECT_EQ(recorded_compute_type(load({.normalize = true, .compute = ComputeType::f32}), job), std::nullopt);
+  EXPECT_GE(rows_kept(job, load({.compute = recorded_compute_type(floats, job)})), 128);
+  EXPECT_EQ(recorded_compute_type(floats, job), std::nullopt);
 }
 
 }  // namespace
