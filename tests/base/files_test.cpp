@@ -222,10 +222,8 @@ TEST(MappedFile, OneThatIsCutWhileItIsReadIsNamed) {
     const MappedFile moved = std::move(mapped);
     const AtomicFile half(folder / "half");
     std::filesystem::resize_file(folder / "model", 0);
-    for (const char c : moved.text()) {
-      if (c != 'a') break;
-    }
-    std::_Exit(0);
+    const volatile char first = moved.text()[0];  // read, whatever the compiler thinks of it
+    std::_Exit(first == 'a' ? 0 : 2);
   };
   EXPECT_EXIT(read_after_cut(), ::testing::ExitedWithCode(1),
               "^sgpt: .*/model: reading failed: the file became shorter");

@@ -132,6 +132,13 @@ TEST_F(TokenizerFolder, BrokenFilesAreNamed) {
   EXPECT_THROW(load(), UserError);
   write("tokenizer_config.json", {{"added_tokens_decoder", {{"x", {{"content", "<b>"}}}}}});
   EXPECT_THROW(load(), UserError);
+  for (const char* file : {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
+    std::filesystem::remove(folder_.path() / file);
+    std::filesystem::create_symlink("gone", folder_.path() / file);
+    EXPECT_THROW(load(), UserError) << file << ": a link without its target is no absent file";
+    std::filesystem::remove(folder_.path() / file);
+  }
+  EXPECT_NO_THROW(load());
 }
 
 }  // namespace

@@ -141,29 +141,29 @@ TEST(Tokenizer, ManyThreadsGetTheSame) {
 
 TEST(AddedTokens, AreFoundInTheRawTextLongestFirst) {
   json file = testing::byte_tokenizer();
-  file["added_tokens"].push_back(added_token(300, "ab"));
-  file["added_tokens"].push_back(added_token(301, "abc"));
+  file["added_tokens"].push_back(added_token(258, "ab"));
+  file["added_tokens"].push_back(added_token(259, "abc"));
   const Tokenizer tokenizer = testing::load(file);
-  EXPECT_EQ(tokenizer.encode("xab</s>abcd"), (Ids{byte_id('x'), 300, 1, 301, byte_id('d')}));
-  EXPECT_EQ(tokenizer.decode(Ids{300, 1, 301}), "ab</s>abc");
-  EXPECT_EQ(tokenizer.vocab_size(), 302);
+  EXPECT_EQ(tokenizer.encode("xab</s>abcd"), (Ids{byte_id('x'), 258, 1, 259, byte_id('d')}));
+  EXPECT_EQ(tokenizer.decode(Ids{258, 1, 259}), "ab</s>abc");
+  EXPECT_EQ(tokenizer.vocab_size(), 260);
 }
 
 TEST(AddedTokens, StripWhiteSpaceWhereAsked) {
   json file = testing::byte_tokenizer();
-  file["added_tokens"].push_back(added_token(300, "<l>", {{"lstrip", true}}));
-  file["added_tokens"].push_back(added_token(301, "<r>", {{"rstrip", true}}));
+  file["added_tokens"].push_back(added_token(258, "<l>", {{"lstrip", true}}));
+  file["added_tokens"].push_back(added_token(259, "<r>", {{"rstrip", true}}));
   const Tokenizer tokenizer = testing::load(file);
-  EXPECT_EQ(tokenizer.encode("a \u3000<l> <r>\t\n b"), (Ids{byte_id('a'), 300, byte_id(' '), 301, byte_id('b')}));
-  EXPECT_EQ(tokenizer.encode("<r>  <l>"), (Ids{301, 300}));
+  EXPECT_EQ(tokenizer.encode("a \u3000<l> <r>\t\n b"), (Ids{byte_id('a'), 258, byte_id(' '), 259, byte_id('b')}));
+  EXPECT_EQ(tokenizer.encode("<r>  <l>"), (Ids{259, 258}));
 }
 
 TEST(AddedTokens, SingleWordsHaveNoWordCharacterBesideThem) {
   json file = testing::byte_tokenizer();
-  file["added_tokens"].push_back(added_token(300, "ab", {{"single_word", true}}));
+  file["added_tokens"].push_back(added_token(258, "ab", {{"single_word", true}}));
   const Tokenizer tokenizer = testing::load(file);
-  EXPECT_EQ(tokenizer.encode("ab"), Ids{300});
-  EXPECT_EQ(tokenizer.encode("-ab."), (Ids{byte_id('-'), 300, byte_id('.')}));
+  EXPECT_EQ(tokenizer.encode("ab"), Ids{258});
+  EXPECT_EQ(tokenizer.encode("-ab."), (Ids{byte_id('-'), 258, byte_id('.')}));
   EXPECT_EQ(tokenizer.encode("abé").front(), byte_id('a'));
   EXPECT_EQ(tokenizer.encode("_ab").back(), byte_id('b'));
   EXPECT_EQ(tokenizer.encode("1ab").back(), byte_id('b'));
@@ -171,10 +171,10 @@ TEST(AddedTokens, SingleWordsHaveNoWordCharacterBesideThem) {
 
 TEST(AddedTokens, NormalizedOnesComeAfterTheOthers) {
   json file = testing::byte_tokenizer();
-  file["added_tokens"].push_back(added_token(300, "abc", {{"normalized", true}}));
-  file["added_tokens"].push_back(added_token(301, "bc"));
+  file["added_tokens"].push_back(added_token(258, "abc", {{"normalized", true}}));
+  file["added_tokens"].push_back(added_token(259, "bc"));
   const Tokenizer tokenizer = testing::load(file);
-  EXPECT_EQ(tokenizer.encode("abc"), (Ids{byte_id('a'), 301}));
+  EXPECT_EQ(tokenizer.encode("abc"), (Ids{byte_id('a'), 259}));
 }
 
 // ---- without bytes

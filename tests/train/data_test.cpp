@@ -119,8 +119,8 @@ TEST_F(TrainingDataTest, TheNamesOfOtherToolsAreTaken) {
               ElementsAre("[a]", "{b}", "{c}", "{d}", "{z}"));
   EXPECT_THAT(columns(R"({"query": "a", "pos": ["b"], "neg": ["c", "d"], "query_id": "7"})"),
               ElementsAre("[a]", "{b}", "{c}", "{d}"));
-  EXPECT_THAT(columns(R"({"query": "a", "positive_passages": [{"docid": "1", "title": "t", "text": "b"}],
-                          "negative_passages": [{"docid": "2", "title": "", "text": "c"}]})"),
+  EXPECT_THAT(columns(R"({"query": "a", "positive_passages": [{"docid": "1", "title": "t", "text": "b"}], )"
+                      R"("negative_passages": [{"docid": "2", "title": "", "text": "c"}]})"),
               ElementsAre("[a]", "{t b}", "{c}"));
   EXPECT_THAT(
       columns(R"({"query": "a", "positives": "b", "negative": null, "hard_negatives": ["c"], "negatives": "d"})"),

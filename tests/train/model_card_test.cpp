@@ -149,7 +149,7 @@ TEST(ModelCard, TrainingWritesIt) {
   const testing::TempFolder temp;
   TrainOptions options;
   options.model = testing::write_tiny_model(temp.path() / "model", {});
-  options.train_data = temp.write("data.jsonl", "{\"query\": \"a\", \"positive\": \"b\"}\n");
+  options.train_data = temp.write("data.jsonl", "{\"query\": \"a\", \"positive\": \"b\", \"negative\": \"c\"}\n");
   options.output = temp / "trained";
   options.command = "sgpt train --model_name model";
   options.epochs = 1;
@@ -157,7 +157,7 @@ TEST(ModelCard, TrainingWritesIt) {
   std::ifstream in(options.output / "README.md");
   const std::string card{std::istreambuf_iterator<char>(in), {}};
   EXPECT_THAT(card, HasSubstr(options.command));
-  EXPECT_THAT(card, HasSubstr("of length 1 with"));
+  EXPECT_THAT(card, HasSubstr("Of length 1 with"));
   EXPECT_NO_THROW(check_model_card(options.output));
 }
 
