@@ -76,7 +76,8 @@ Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options
   if (ranks.first()) {
     log::info(fmt::format("computing in {}, as the embeddings that are there were", name_of(*options.compute)));
   }
-  encoder.reset();  // its memory, before the other takes some
+  options.brackets = encoder->options().brackets;  // whatever the folder says of them was told
+  encoder.reset();                                 // its memory, before the other takes some
   return Encoder::load(folder, options);
 }
 

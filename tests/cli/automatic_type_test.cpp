@@ -74,6 +74,7 @@ TEST_F(AutomaticType, ACacheIsUsedInTheTypeThatItWasMadeIn) {
       EXPECT_EQ(again.status, 0) << again.err;
       EXPECT_THAT(again.err, Not(HasSubstr("made anew")));
       EXPECT_EQ(fs::last_write_time(cache), made);
+      EXPECT_EQ(again.err.find("nothing says"), again.err.rfind("nothing says")) << again.err;
       if (has_bf16_) {
         EXPECT_THAT(again.err, HasSubstr(fast_first ? "computing in bf16, as" : "computing in f32, as"));
       }
