@@ -75,7 +75,8 @@ Keys keys_of(const JsonLineReader& line) {
 std::vector<std::string> texts_under(const JsonLineReader& line, const std::vector<std::string>& keys) {
   std::vector<std::string> texts;
   for (const std::string& key : keys) {
-    for (const JsonLineReader::TitledText& text : line.texts(key)) texts.push_back(document_text(text.title, text.text));
+    for (const JsonLineReader::TitledText& text : line.texts(key))
+      texts.push_back(document_text(text.title, text.text));
   }
   return texts;
 }

@@ -6,8 +6,8 @@
 
 #include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
-#include "base/parallel.h"
 #include "backend/cpu/vector_ops.h"
+#include "base/parallel.h"
 
 namespace sgpt::cpu {
 namespace {
