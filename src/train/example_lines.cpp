@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,8 +26,7 @@ constexpr std::array<std::string_view, 6> kNegative{"negative",      "negatives"
                                                     "hard_negative", "hard_negatives", "negative_passages"};
 constexpr std::array<std::string_view, 5> kNoText{"_id", "id", "idx", "qid", "query_id"};
 
-template <std::size_t n>
-bool is_one_of(const std::array<std::string_view, n>& names, std::string_view key) {
+bool is_one_of(std::span<const std::string_view> names, std::string_view key) {
   return std::find(names.begin(), names.end(), key) != names.end();
 }
 

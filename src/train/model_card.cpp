@@ -142,7 +142,8 @@ std::string loss(const TrainOptions& options) {
 std::string data_loader(const CardFacts& facts) {
   const TrainOptions& options = facts.options;
   return fmt::format(
-      "Of length {} with parameters:\n```\n{{'batch_size': {}, 'sampler': '{}', 'no_duplicates': {}, 'processes': "
+      "A data loader of length {} with parameters:\n```\n{{'batch_size': {}, 'sampler': '{}', 'no_duplicates': {}, "
+      "'processes': "
       "{}}}\n```\n",
       facts.batches, options.batch_size, options.shuffle ? "random, without replacement" : "sequential",
       python(options.no_duplicates), facts.processes);

@@ -54,8 +54,10 @@ TEST(ModelCard, HasWhatThePublishedOneHas) {
   EXPECT_TRUE(card.starts_with("---\npipeline_tag: sentence-similarity\ntags:\n- sentence-transformers\n"));
   EXPECT_THAT(card, HasSubstr("```bash\n" + options.command + "\n```"));
   EXPECT_THAT(card, HasSubstr("The model was trained by sgpt "));
-  EXPECT_THAT(card, HasSubstr("**DataLoader**:\n\nOf length 15600 with parameters:\n```\n{'batch_size': 32, 'sampler': "
-                              "'random, without replacement', 'no_duplicates': False, 'processes': 8}\n```"));
+  EXPECT_THAT(
+      card,
+      HasSubstr("**DataLoader**:\n\nA data loader of length 15600 with parameters:\n```\n{'batch_size': 32, 'sampler': "
+                "'random, without replacement', 'no_duplicates': False, 'processes': 8}\n```"));
   EXPECT_THAT(card, HasSubstr("The model uses BitFit, weighted-mean pooling & GradCache, for details see: "
                               "https://arxiv.org/abs/2202.08904"));
   EXPECT_THAT(card, HasSubstr("**Loss**:\n\nMultiple negatives ranking loss (InfoNCE with in-batch negatives)"));
@@ -157,7 +159,7 @@ TEST(ModelCard, TrainingWritesIt) {
   std::ifstream in(options.output / "README.md");
   const std::string card{std::istreambuf_iterator<char>(in), {}};
   EXPECT_THAT(card, HasSubstr(options.command));
-  EXPECT_THAT(card, HasSubstr("Of length 1 with"));
+  EXPECT_THAT(card, HasSubstr("of length 1 with"));
   EXPECT_NO_THROW(check_model_card(options.output));
 }
 
