@@ -28,6 +28,13 @@ struct Inputs {
     return products * static_cast<double>(texts * d) * static_cast<double>(length * (length + 1));
   }
 
+  /// As BLOOM's.
+  AttentionOptions options() { return {.heads = heads, .dim = d / heads, .scale = 0.125f, .slopes = Matrix(slopes)}; }
+  Qkv heads_of(Matrix m) const {
+    const std::int64_t dim = d / heads;
+    return {{m, 0, 3 * dim}, {m, dim, 3 * dim}, {m, 2 * dim, 3 * dim}};
+  }
+
   std::int64_t texts, length, heads, d;
   std::unique_ptr<Backend> backend = make_cpu_backend();
   Arena arena{host_memory()};
@@ -38,7 +45,7 @@ struct Inputs {
 void attention(::benchmark::State& state) {
   Inputs in(state);
   const PackedTexts texts = in.backend->place(in.batch, in.arena);
-  for (auto _ : state) in.backend->attention(texts, Matrix(in.qkv), Matrix(in.slopes), in.y, in.log_sums);
+  for (auto _ : state) in.backend->attention(texts, in.heads_of(in.qkv), in.options(), in.y, in.log_sums);
   report_flops(state, in.flops(2));
 }
 BENCHMARK(attention)->Apply(shapes);
@@ -47,9 +54,10 @@ void attention_backward(::benchmark::State& state) {
   Inputs in(state);
   const PackedTexts texts = in.backend->place(in.batch, in.arena);
   Input dqkv(in.texts * in.length, 3 * in.d);
-  in.backend->attention(texts, Matrix(in.qkv), Matrix(in.slopes), in.y, in.log_sums);
+  in.backend->attention(texts, in.heads_of(in.qkv), in.options(), in.y, in.log_sums);
   for (auto _ : state) {
-    in.backend->attention_backward(texts, Matrix(in.qkv), Matrix(in.slopes), Matrix(in.log_sums), Matrix(in.y), dqkv);
+    in.backend->attention_backward(texts, in.heads_of(in.qkv), in.options(), Matrix(in.log_sums), Matrix(in.y),
+                                   in.heads_of(dqkv));
   }
   report_flops(state, in.flops(5));
 }

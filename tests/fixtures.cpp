@@ -19,8 +19,10 @@ std::vector<fs::path> fixture_roots() {
       if (!folder.empty()) roots.emplace_back(folder);
     }
   } else {
-    const fs::path beside = repository().parent_path() / "shared" / "fixtures";
-    if (fs::exists(beside)) roots.push_back(beside);
+    for (const char* name : {"fixtures", "fixtures-family"}) {
+      const fs::path beside = repository().parent_path() / "shared" / name;
+      if (fs::exists(beside)) roots.push_back(beside);
+    }
   }
   return roots;
 }

@@ -11,7 +11,7 @@ namespace sgpt::testing {
 std::filesystem::path repository();
 
 /// tests/golden, which every clone has, then the folders of SGPT_FIXTURES (colons between them), by default
-/// ../shared/fixtures beside the repository, where it is there.
+/// ../shared/fixtures and ../shared/fixtures-family beside the repository, where they are there.
 std::vector<std::filesystem::path> fixture_roots();
 
 /// What lies in the folder `kind` ("models", "tokenizers", "metrics") of every root, sorted within it. Throws when a

@@ -40,7 +40,7 @@ enum class WatchLog { none, gradients, parameters, all };
 /// The defaults are those of SGPT's train_bi-encoder_mnrl.py. An SGPT model proper wants `pooling` weightedmean,
 /// `brackets` and `freeze_non_bias`.
 struct TrainOptions {
-  std::filesystem::path model;       ///< folder: sentence-transformers, or a plain BLOOM checkpoint
+  std::filesystem::path model;       ///< folder: sentence-transformers, or a plain checkpoint
   std::filesystem::path train_data;  ///< JSONL, or a BEIR folder with qrels/train.tsv; empty: MS MARCO
   MsMarcoOptions msmarco;            ///< for an empty train_data
   std::filesystem::path output;      ///< new folder, or an empty one

@@ -1,4 +1,4 @@
-// The operations that a BLOOM bi-encoder needs, forward and backward, on packed batches. A device is one
+// The operations that a decoder as an encoder of texts needs, forward and backward, on packed batches. A device is one
 // implementation: `reference` (plain loops with double sums, the oracle) and `cpu` (kernels of our own in Highway and
 // AVX-512, oneDNN where it is faster, OpenMP).
 //
@@ -10,6 +10,7 @@
 // are, however many there are, and with any number of threads.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -17,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/attention.h"
 #include "sgpt/compute_type.h"
 #include "sgpt/pooling.h"
 #include "tensor/arena.h"
@@ -81,6 +83,22 @@ enum class Epilogue {
   add,   ///< y += z, the residual stream (f32)
 };
 
+/// What is added to each row of a result: the same row of numbers, or one out of a table.
+struct Bias {
+  Bias() = default;
+  /// The same for all rows: [1, cols], or null for none.
+  template <class Row>
+  requires std::convertible_to<const Row&, ConstMatrix> Bias(const Row& row) : table(row) {}
+  Bias(ConstMatrix table_, const std::int32_t* row_of_) : table(table_), row_of(row_of_) {}
+
+  ConstMatrix table;                     // [A, cols]; null: nothing is added
+  const std::int32_t* row_of = nullptr;  // [T] which of its rows, for each row of the result; null: the first for all
+
+  explicit operator bool() const { return static_cast<bool>(table); }
+  /// Of a row of the result, where the backend's memory is the machine's own.
+  const float* of(std::int64_t row) const { return table.f32_row(row_of ? row_of[row] : 0); }
+};
+
 /// AdamW as transformers.optimization.AdamW computes it (eps is not bias-corrected, decay after the step).
 struct AdamW {
   double beta1 = 0.9;  // double, because 1 − β2 in float would be off by 1e-5
@@ -138,22 +156,27 @@ class Backend {
   virtual void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) = 0;
   /// dtable[V,d] += rows of dx[T,d].
   virtual void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) = 0;
+  /// x[T,d] += table[t], t being the token's place in its text; table [P,d] of f32, f16 or bf16, P at least the longest
+  /// text.
+  virtual void add_positions(const PackedTexts& texts, ConstMatrix table, Matrix x) = 0;
+  /// dtable[P,d] += rows of dx[T,d].
+  virtual void add_positions_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) = 0;
 
   // --- LayerNorm ----------------------------------------------------------------------------------------------------
 
   /// y[T,d] = (x − mean) · rstd · weight + bias, row by row; stats[T,2] = {mean, rstd} where given. y may be x.
-  virtual void layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y, Matrix stats) = 0;
+  virtual void layer_norm(ConstMatrix x, ConstMatrix weight, const Bias& bias, float eps, Matrix y, Matrix stats) = 0;
   /// dx += the gradient of x; dweight[1,d] += and dbias[1,d] += where given.
   virtual void layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy, Matrix dx,
                                    Matrix dweight, Matrix dbias) = 0;
 
   // --- Linear -------------------------------------------------------------------------------------------------------
 
-  /// y[T,out] from x[T,in]; bias [1,out]. With Epilogue::gelu, `before_gelu`[T,out] = z where given.
-  virtual void linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+  /// y[T,out] from x[T,in]. With Epilogue::gelu, `before_gelu`[T,out] = z where given.
+  virtual void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
                       Matrix before_gelu = {}) = 0;
-  /// dx[T,in] = dy[T,out] W.
-  virtual void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) = 0;
+  /// dx[T,in] = dy[T,out] W, or += where `add` says so.
+  virtual void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add = false) = 0;
   /// dweight[out,in] += dyᵀ x.
   virtual void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) = 0;
   /// dbias[1,out] += column sums of dy.
@@ -166,13 +189,18 @@ class Backend {
 
   // --- attention ----------------------------------------------------------------------------------------------------
 
-  /// Causal self-attention within each text, with ALiBi: score of key j for query i is q_i·k_j / sqrt(d/H) + slope_h ·
-  /// j. qkv[T,3d] is laid out per head as [H, 3, d/H]; slopes[1,H]; y[T,d] = the heads' outputs side by side.
-  /// log_sums[T,H] = log Σ exp(scores) where given, for the backward pass (with slope_h · (j − i) as the bias).
-  virtual void attention(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, Matrix y, Matrix log_sums) = 0;
-  /// dqkv[T,3d] = the gradient, from dy[T,d].
-  virtual void attention_backward(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, ConstMatrix log_sums,
-                                  ConstMatrix dy, Matrix dqkv) = 0;
+  /// Turns the first `turns.cols` numbers of every head, in place: neighbours (2i, 2i + 1) by the angle whose cosine
+  /// and sine are turns[t, 2i] and turns[t, 2i + 1], t being the token's place in its text. `back`: the other way, as
+  /// the gradient goes. turns[P, dims], P at least the longest text.
+  virtual void rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, bool back) = 0;
+
+  /// Causal self-attention within each text. y[T, H · dim] = the heads' outputs side by side; log_sums[T,H] =
+  /// log Σ exp(scores) where given, for the backward pass (with slope_h · (j − i) in the place of slope_h · j).
+  virtual void attention(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options, Matrix y,
+                         Matrix log_sums) = 0;
+  /// dqkv = the gradient, from dy[T, H · dim]. Of other matrices than qkv's.
+  virtual void attention_backward(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,
+                                  ConstMatrix log_sums, ConstMatrix dy, const Qkv& dqkv) = 0;
 
   // --- pooling ------------------------------------------------------------------------------------------------------
 

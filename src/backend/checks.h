@@ -38,6 +38,11 @@ inline void embeds_backward(const PackedTexts& texts, ConstMatrix dx, ConstMatri
   require(is(dx, texts.tokens, dtable.cols), "embed_backward: dtable[V,d] from dx[T,d]", dx, dtable);
 }
 
+inline void adds_positions(const PackedTexts& texts, ConstMatrix table, ConstMatrix x) {
+  require(is(x, texts.tokens, table.cols) && table.rows >= texts.longest,
+          "add_positions: x[T,d] and table[P,d], P at least the longest text", x, table);
+}
+
 inline void normalizes_layer(ConstMatrix x, ConstMatrix weight, ConstMatrix y, ConstMatrix stats) {
   require(is(weight, 1, x.cols) && alike(x, y) && is_or_null(stats, x.rows, 2),
           "layer_norm: y[T,d] from x[T,d] and weight[1,d], with stats[T,2]", x, weight, y, stats);
@@ -67,6 +72,34 @@ inline void sums_columns(ConstMatrix dy, ConstMatrix dbias) {
 }
 inline void changes_elements(ConstMatrix from, ConstMatrix to) {
   require(alike(from, to), "gelu: two matrices of one shape", from, to);
+}
+
+/// Whether `heads` heads of `dim` numbers lie within the rows.
+inline bool holds(const ConstHeads& heads, std::int64_t rows, std::int64_t count, std::int64_t dim) {
+  return heads.rows.rows == rows && heads.rows.type == DType::f32 && heads.first >= 0 &&
+         heads.first + (count - 1) * heads.stride + dim <= heads.rows.cols;
+}
+inline bool holds(const ConstQkv& qkv, std::int64_t rows, const AttentionOptions& options) {
+  return holds(qkv.query, rows, options.heads, options.dim) && holds(qkv.key, rows, options.heads, options.dim) &&
+         holds(qkv.value, rows, options.heads, options.dim);
+}
+inline void rotates(const PackedTexts& texts, const ConstHeads& x, std::int64_t heads, ConstMatrix turns) {
+  require(holds(x, texts.tokens, heads, turns.cols) && turns.cols % 2 == 0 && turns.rows >= texts.longest,
+          "rotate: heads in x[T,*] and turns[P, dims], P at least the longest text", x.rows, turns);
+}
+inline void attends(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options, ConstMatrix y,
+                    ConstMatrix log_sums) {
+  require(holds(qkv, texts.tokens, options) && is(y, texts.tokens, options.heads * options.dim) &&
+              is_or_null(log_sums, texts.tokens, options.heads) && is_or_null(options.slopes, 1, options.heads) &&
+              options.window >= 0,
+          "attention: heads in q, k and v[T,*], y[T, H * dim], slopes[1,H], log_sums[T,H]", qkv.query.rows, y,
+          options.slopes, log_sums);
+}
+inline void attends_backward(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,
+                             ConstMatrix log_sums, ConstMatrix dy, const ConstQkv& dqkv) {
+  attends(texts, qkv, options, dy, log_sums);
+  require(static_cast<bool>(log_sums) && holds(dqkv, texts.tokens, options),
+          "attention_backward: heads in dq, dk and dv[T,*], log_sums[T,H]", dqkv.query.rows, log_sums);
 }
 
 inline void pools(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, ConstMatrix e) {

@@ -132,7 +132,7 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   const ComputeType compute =
       choose_compute_type(options.compute.value_or(ComputeType::f32), backend, matrix_type(checkpoint, folder.config),
                           WeightUse::forward_and_backward);
-  Bloom model(backend, checkpoint, folder.config, trained_parameters({.non_bias = !job.all_parameters}), compute);
+  Decoder model(backend, checkpoint, folder.config, trained_parameters({.non_bias = !job.all_parameters}), compute);
   TrainerOptions trainer_options;
   trainer_options.pooling = options.pooling.empty() ? folder.pooling : options.pooling;
   trainer_options.warmup_steps = 0;

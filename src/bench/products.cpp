@@ -6,6 +6,8 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "model/layer_plan.h"
+
 namespace sgpt::bench {
 namespace {
 
@@ -57,19 +59,14 @@ double seconds_of_product(std::int64_t rows, std::int64_t inner, std::int64_t co
 
 }  // namespace
 
-double seconds_of_products(const BloomConfig& config, std::span<const std::int64_t> rows, ProductPass pass) {
-  const std::int64_t d = config.hidden;
-  struct Shape {
-    std::int64_t out;
-    std::int64_t in;
-  };
-  const Shape linears[] = {{3 * d, d}, {d, d}, {4 * d, d}, {d, 4 * d}};
+double seconds_of_products(const Architecture& config, std::span<const std::int64_t> rows, ProductPass pass) {
+  const LayerPlan layer = layer_plan(config);
   std::map<std::int64_t, std::int64_t> batches;  // rows → how many batches have them
   for (const std::int64_t count : rows) ++batches[count];
   double seconds = 0;
   for (const auto& [count, times] : batches) {
     if (count == 0) continue;
-    for (const Shape& linear : linears) {
+    for (const LayerProduct& linear : layer.products) {
       const double one = [&, rows = count] {
         switch (pass) {
           case ProductPass::forward: return seconds_of_product(rows, linear.in, linear.out, config.layers);

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "model/config.h"
+#include "model/architecture.h"
 
 namespace sgpt::bench {
 
@@ -16,6 +16,6 @@ enum class ProductPass {
 
 /// Seconds for the products of every Linear of every layer, for batches of these numbers of rows: oneDNN's f32 matmul
 /// with packed weights and nothing in between. Each shape is timed several times and counted once a layer.
-double seconds_of_products(const BloomConfig& config, std::span<const std::int64_t> rows, ProductPass pass);
+double seconds_of_products(const Architecture& config, std::span<const std::int64_t> rows, ProductPass pass);
 
 }  // namespace sgpt::bench

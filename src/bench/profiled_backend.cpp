@@ -1,5 +1,7 @@
 #include "bench/profiled_backend.h"
 
+#include <algorithm>
+
 namespace sgpt::bench {
 namespace {
 
@@ -7,14 +9,17 @@ double product_flops(std::int64_t rows, std::int64_t inner, std::int64_t cols) {
   return 2.0 * static_cast<double>(rows) * static_cast<double>(inner) * static_cast<double>(cols);
 }
 
-/// Of one product of queries with the keys that they may see, over all heads; `width` is d.
-double attention_flops(const PackedTexts& texts, std::int64_t width) {
+/// Of one product of queries with the keys that they see, over all heads.
+double attention_flops(const PackedTexts& texts, const AttentionOptions& options) {
   double pairs = 0;
   for (std::int64_t b = 0; b < texts.texts; ++b) {
-    const auto length = static_cast<double>(texts.offsets[b + 1] - texts.offsets[b]);
-    pairs += length * (length + 1) / 2;
+    const std::int64_t length = texts.offsets[b + 1] - texts.offsets[b];
+    const std::int64_t window = options.window > 0 ? std::min(options.window, length) : length;
+    // The first queries see 1, 2, … keys, the others a whole window.
+    pairs += static_cast<double>(window) * static_cast<double>(window + 1) / 2 +
+             static_cast<double>(length - window) * static_cast<double>(window);
   }
-  return 2 * pairs * static_cast<double>(width);
+  return 2 * pairs * static_cast<double>(options.heads * options.dim);
 }
 
 // Forward multiplies q·k and probabilities·v; backward q·k again, and four more for the gradients.
@@ -34,7 +39,7 @@ std::string_view name_of(Work work) {
     case Work::layer_norm_backward: return "LayerNorm, backward";
     case Work::gelu: return "GELU";
     case Work::bias_gradients: return "bias gradients";
-    case Work::embedding: return "embedding";
+    case Work::embedding: return "embedding, positions";
     case Work::pooling: return "pooling";
     case Work::loss: return "loss";
     case Work::optimiser: return "optimiser";
@@ -92,7 +97,17 @@ void ProfiledBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, M
   inner_->embed_backward(texts, dx, dtable);
 }
 
-void ProfiledBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y,
+void ProfiledBackend::add_positions(const PackedTexts& texts, ConstMatrix table, Matrix x) {
+  const auto watch = pass(Work::embedding, 3 * x.bytes());
+  inner_->add_positions(texts, table, x);
+}
+
+void ProfiledBackend::add_positions_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) {
+  const auto watch = pass(Work::embedding, 3 * dx.bytes());
+  inner_->add_positions_backward(texts, dx, dtable);
+}
+
+void ProfiledBackend::layer_norm(ConstMatrix x, ConstMatrix weight, const Bias& bias, float eps, Matrix y,
                                  Matrix stats) {
   const auto watch = pass(Work::layer_norm, x.bytes() + y.bytes());
   inner_->layer_norm(x, weight, bias, eps, y, stats);
@@ -104,15 +119,15 @@ void ProfiledBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, Cons
   inner_->layer_norm_backward(x, stats, weight, dy, dx, dweight, dbias);
 }
 
-void ProfiledBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+void ProfiledBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
                              Matrix before_gelu) {
   const auto watch = product(Work::products, product_flops(x.rows, weight.in(), weight.out()));
   inner_->linear(x, weight, bias, y, epilogue, before_gelu);
 }
 
-void ProfiledBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {
+void ProfiledBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) {
   const auto watch = product(Work::products_backward, product_flops(dy.rows, weight.out(), weight.in()));
-  inner_->linear_backward_input(dy, weight, dx);
+  inner_->linear_backward_input(dy, weight, dx, add);
 }
 
 void ProfiledBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
@@ -135,16 +150,22 @@ void ProfiledBackend::gelu_backward(ConstMatrix z, Matrix dy) {
   inner_->gelu_backward(z, dy);
 }
 
-void ProfiledBackend::attention(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, Matrix y,
-                                Matrix log_sums) {
-  const auto watch = product(Work::attention, kForwardProducts * attention_flops(texts, y.cols));
-  inner_->attention(texts, qkv, slopes, y, log_sums);
+void ProfiledBackend::rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, bool back) {
+  const auto turned = static_cast<std::size_t>(texts.tokens * heads * turns.cols) * sizeof(float);
+  const auto watch = pass(Work::embedding, 2 * turned);
+  inner_->rotate(texts, x, heads, turns, back);
 }
 
-void ProfiledBackend::attention_backward(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes,
-                                         ConstMatrix log_sums, ConstMatrix dy, Matrix dqkv) {
-  const auto watch = product(Work::attention_backward, kBackwardProducts * attention_flops(texts, dy.cols));
-  inner_->attention_backward(texts, qkv, slopes, log_sums, dy, dqkv);
+void ProfiledBackend::attention(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,
+                                Matrix y, Matrix log_sums) {
+  const auto watch = product(Work::attention, kForwardProducts * attention_flops(texts, options));
+  inner_->attention(texts, qkv, options, y, log_sums);
+}
+
+void ProfiledBackend::attention_backward(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,
+                                         ConstMatrix log_sums, ConstMatrix dy, const Qkv& dqkv) {
+  const auto watch = product(Work::attention_backward, kBackwardProducts * attention_flops(texts, options));
+  inner_->attention_backward(texts, qkv, options, log_sums, dy, dqkv);
 }
 
 void ProfiledBackend::pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) {

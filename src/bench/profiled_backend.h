@@ -69,19 +69,23 @@ class ProfiledBackend final : public Backend {
 
   void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
   void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;
-  void layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y, Matrix stats) override;
+  void add_positions(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
+  void add_positions_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;
+  void layer_norm(ConstMatrix x, ConstMatrix weight, const Bias& bias, float eps, Matrix y, Matrix stats) override;
   void layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy, Matrix dx,
                            Matrix dweight, Matrix dbias) override;
-  void linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+  void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
               Matrix before_gelu) override;
-  void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) override;
+  void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) override;
   void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) override;
   void linear_backward_bias(ConstMatrix dy, Matrix dbias) override;
   void gelu(ConstMatrix z, Matrix y) override;
   void gelu_backward(ConstMatrix z, Matrix dy) override;
-  void attention(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, Matrix y, Matrix log_sums) override;
-  void attention_backward(const PackedTexts& texts, ConstMatrix qkv, ConstMatrix slopes, ConstMatrix log_sums,
-                          ConstMatrix dy, Matrix dqkv) override;
+  void rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, bool back) override;
+  void attention(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options, Matrix y,
+                 Matrix log_sums) override;
+  void attention_backward(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,
+                          ConstMatrix log_sums, ConstMatrix dy, const Qkv& dqkv) override;
   void pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) override;
   void pool_backward(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, ConstMatrix de,
                      Matrix dh) override;

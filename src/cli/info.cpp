@@ -12,8 +12,9 @@
 
 #include "cli/command.h"
 #include "cli/model_option.h"
-#include "model/bloom.h"
 #include "model/checkpoint.h"
+#include "model/decoder.h"
+#include "model/family.h"
 #include "model/memory_plan.h"
 #include "model/model_folder.h"
 #include "sgpt/tokenizer.h"
@@ -49,19 +50,21 @@ Json plan_json(const WeightsMemory& weights, std::uint64_t kept, std::uint64_t w
           {"total_bytes", weights.total() + kept + working + kProgramBytes}};
 }
 
-Json encode_plan(const Backend& backend, const BloomConfig& config, DType stored, const InfoArguments& arguments) {
+Json encode_plan(const Backend& backend, const Architecture& config, DType stored, const InfoArguments& arguments) {
   const ComputeType compute = stored == DType::i8 ? ComputeType::int8 : ComputeType::f32;  // as `encode` does by itself
   return plan_json(plan_weights(backend, config, stored, {}, compute), 0,
-                   forward_working_bytes(config, arguments.token_budget));
+                   forward_working_bytes(layer_plan(config, backend.activation_type()), arguments.token_budget));
 }
 
 /// A step of batches whose texts all have the greatest length.
-Json training_plan(const Backend& backend, const BloomConfig& config, DType stored, const InfoArguments& arguments,
+Json training_plan(const Backend& backend, const Architecture& config, DType stored, const InfoArguments& arguments,
                    bool biases) {
   const TrainedParameters which = trained_parameters({.non_bias = biases});
+  const LayerPlan layer = layer_plan(config, backend.activation_type());
   const auto bytes = [&](std::int64_t tokens, Keep keep) {
-    const std::int64_t numbers = config.layers * kept_numbers(config, keep, !biases) + 3 * config.hidden + 4;
-    return bytes_of_tokens(tokens, numbers);
+    const std::int64_t a_token =
+        config.layers * layer.kept_of_layer(keep, !biases) + layer.kept_embedded + layer.kept_last;
+    return bytes_of_tokens(tokens, a_token);
   };
   std::vector<ChunkBytes> chunks;
   std::int64_t longest = 0;
@@ -73,12 +76,12 @@ Json training_plan(const Backend& backend, const BloomConfig& config, DType stor
   }
   const WeightsMemory weights = plan_weights(backend, config, stored, which, arguments.compute);
   const auto memory = arguments.activation_memory.value_or(default_activation_memory(weights.total()));
-  const ActivationPlan plan = plan_activations(chunks, memory);
+  const ActivationPlan plan = plan_activations(chunks, memory, layer.share_again());
   const bool from_inputs =
       plan.count(Kept::inputs) > 0 || (plan.count(Kept::nothing) > 0 && plan.again == Keep::inputs);
   Json json =
       plan_json(weights, plan.bytes,
-                training_working_bytes(config, longest, from_inputs ? Keep::inputs : Keep::activations, !biases));
+                training_working_bytes(layer, longest, from_inputs ? Keep::inputs : Keep::activations, !biases));
   json["computed_again"] = plan.computed_again;
   return json;
 }
@@ -114,6 +117,7 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["name"] = model.name;
   info["path"] = model.path.string();
   info["format"] = model.has_modules ? "sentence-transformers" : "checkpoint";
+  info["architecture"] = model.config.family->model_type;
   info["hidden_size"] = model.config.hidden;
   info["layers"] = model.config.layers;
   info["heads"] = model.config.heads;
@@ -208,7 +212,8 @@ std::string special_tokens_line(const Json& info) {
 void print(const Json& info, const InfoArguments& arguments) {
   const Json& memory = info["memory"];
   line("name", "{}", info["name"].get<std::string>());
-  line("format", "{}", info["format"] == "checkpoint" ? "plain BLOOM checkpoint" : "sentence-transformers folder");
+  line("format", "{}", info["format"] == "checkpoint" ? "plain checkpoint" : "sentence-transformers folder");
+  line("family", "{}", info["architecture"].get<std::string>());
   line("size", "hidden {}, layers {}, heads {}, vocabulary {}: {:.1f} million parameters",
        info["hidden_size"].get<std::int64_t>(), info["layers"].get<std::int64_t>(), info["heads"].get<std::int64_t>(),
        info["vocabulary"].get<std::int64_t>(), info["parameters"].get<double>() / 1e6);
@@ -234,12 +239,8 @@ void print(const Json& info, const InfoArguments& arguments) {
 void run_info(InfoArguments arguments) {
   const ModelFolder model = read_model_folder(model_folder(arguments.model));
   const Checkpoint checkpoint = Checkpoint::open(model.transformer);
-  for (const ParameterInfo& parameter : bloom_parameters(model.config)) {
-    if (parameter.kind != ParameterKind::matrix) {
-      checkpoint.require(parameter.name, parameter.shape());
-      continue;
-    }
-    const CheckpointTensor& matrix = checkpoint.require_matrix(parameter.name, parameter.shape());
+  for (const ParameterInfo& parameter : decoder_parameters(model.config)) {
+    const CheckpointTensor& matrix = require_parameter(checkpoint, parameter);
     if (matrix.type == DType::i8) checkpoint.scales_of(matrix);
   }
   if (arguments.max_seq_length == 0) arguments.max_seq_length = model.max_seq_length;

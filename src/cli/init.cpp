@@ -1,4 +1,4 @@
-// sgpt init: a new BLOOM of any size, with random weights.
+// sgpt init: a new model of any family and size, with random weights.
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/given_paths.h"
+#include "model/family.h"
 #include "model/memory_plan.h"
 #include "model/model_folder_writer.h"
 #include "model/random_weights.h"
@@ -29,34 +30,33 @@ struct InitArguments {
   std::int64_t heads = 0;
   std::int64_t seed = 0;
   std::int64_t max_seq_length = 300;
+  std::string architecture = "bloom";
+  std::int64_t positions = 2048;
   std::vector<PoolingMode> pooling;
 };
 
 void run_init(const InitArguments& arguments) {
-  if (arguments.hidden % arguments.heads != 0) {
-    throw UserError(fmt::format("--hidden {} cannot be divided among --heads {}; choose a multiple", arguments.hidden,
-                                arguments.heads));
-  }
   GivenPaths().reads("--tokenizer", arguments.tokenizer).makes_folder("--output", arguments.output).check();
   require_new_folder(arguments.output);
   const Tokenizer tokenizer = Tokenizer::load(arguments.tokenizer);
   ModelFolder settings;
-  settings.config.hidden = arguments.hidden;
-  settings.config.layers = arguments.layers;
-  settings.config.heads = arguments.heads;
-  settings.config.vocabulary = tokenizer.vocab_size();
+  settings.config = make_architecture(arguments.architecture, {.hidden = arguments.hidden,
+                                                               .layers = arguments.layers,
+                                                               .heads = arguments.heads,
+                                                               .vocabulary = tokenizer.vocab_size(),
+                                                               .positions = arguments.positions});
   settings.max_seq_length = arguments.max_seq_length;
   settings.pooling = arguments.pooling.empty() ? std::vector{PoolingMode::weightedmean} : arguments.pooling;
   write_model_folder(settings, arguments.tokenizer, arguments.output,
                      random_weights(settings.config, static_cast<std::uint64_t>(arguments.seed)));
-  log::info(fmt::format("{}: a BLOOM of {} parameters with random weights, {} tokens in its vocabulary",
-                        arguments.output, parameter_count(settings.config), settings.config.vocabulary));
+  log::info(fmt::format("{}: a {} of {} parameters with random weights, {} tokens in its vocabulary", arguments.output,
+                        settings.config.family->name, parameter_count(settings.config), settings.config.vocabulary));
 }
 
 }  // namespace
 
 void add_init(CLI::App& app) {
-  auto* command = app.add_subcommand("init", "Make a new BLOOM model of any size, with random weights to train from");
+  auto* command = app.add_subcommand("init", "Make a new model of any size, with random weights to train from");
   auto arguments = std::make_shared<InitArguments>();
   command->add_option(names("--output"), arguments->output, "The model folder to make; it must not exist yet")
       ->required()
@@ -73,6 +73,15 @@ void add_init(CLI::App& app) {
   size("--layers", arguments->layers, "Layers", 1 << 12);
   size("--heads", arguments->heads, "Attention heads", 1 << 14);
   for (const char* name : {"--hidden", "--layers", "--heads"}) command->get_option(name)->required();
+  std::vector<std::string> types;
+  for (const Family* family : families()) types.emplace_back(family->model_type);
+  command->add_option(names("--architecture"), arguments->architecture, "The family of models that it belongs to")
+      ->check(CLI::IsMember(types))
+      ->type_name("NAME")
+      ->capture_default_str();
+  size("--positions", arguments->positions,
+       "Tokens that a text can have at most; BLOOM has no such limit and no use for this", 1 << 20);
+  command->get_option("--positions")->capture_default_str();
   size("--max_seq_length", arguments->max_seq_length,
        "Tokens of a text that are looked at, brackets included; recorded in the folder", 1'000'000);
   command->get_option("--max_seq_length")->capture_default_str();

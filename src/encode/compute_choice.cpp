@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "base/threads.h"
-#include "model/bloom.h"
 #include "model/checkpoint.h"
+#include "model/decoder.h"
 #include "model/model_folder.h"
 #include "sgpt/error.h"
 

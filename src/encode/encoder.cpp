@@ -58,7 +58,8 @@ void require_fitting(const ModelFolder& folder, const EncoderOptions& options, c
     return plan_weights(backend, folder.config, type, {}, compute).unavoidable() + kProgramBytes;
   };
   const std::uint64_t weights = needed(stored), halves = needed(DType::bf16);
-  const std::uint64_t batch = forward_working_bytes(folder.config, options.token_budget);
+  const std::uint64_t batch =
+      forward_working_bytes(layer_plan(folder.config, backend.activation_type()), options.token_budget);
   const std::string advice =
       batch > weights / 4 ? "use a smaller --token_budget"
       : halves < weights  ? fmt::format("as bf16 (sgpt convert --dtype bf16) the weights take {}", in_gigabytes(halves))

@@ -8,8 +8,8 @@
 
 #include "backend/backend.h"
 #include "encode/text_preparation.h"
-#include "model/bloom.h"
 #include "model/checkpoint.h"
+#include "model/decoder.h"
 #include "model/model_folder.h"
 #include "sgpt/encoder.h"
 #include "tensor/arena.h"
@@ -55,7 +55,7 @@ struct Encoder::Parts {
   TextPreparation preparation;
   std::unique_ptr<Backend> backend;
   Checkpoint checkpoint;
-  Bloom model;
+  Decoder model;
   mutable ArenaPool arenas;
   mutable std::atomic<bool> warned_of_empty_texts = false;
 

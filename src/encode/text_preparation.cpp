@@ -24,6 +24,15 @@ bool choose_brackets(const ModelFolder& folder, std::optional<bool> wanted) {
   return false;
 }
 
+/// At most as many tokens as the model has positions for.
+std::int64_t choose_length(const ModelFolder& folder, std::optional<std::int64_t> wanted) {
+  const std::int64_t length = wanted.value_or(folder.max_seq_length), longest = folder.config.longest_text;
+  if (longest == 0 || length <= longest) return length;
+  log::warning(fmt::format("{}: the model has positions for {} tokens: texts are cut there, not at {}",
+                           folder.path.string(), longest, length));
+  return longest;
+}
+
 std::int32_t bracket_id(const Tokenizer& tokenizer, const ModelFolder& folder, std::string_view bracket) {
   const TokenIds ids = tokenizer.encode(bracket);
   if (ids.size() != 1) {
@@ -46,7 +55,7 @@ void check_utf8(std::string_view text) {
 TextPreparation::TextPreparation(Tokenizer tokenizer, const ModelFolder& folder, const Options& options)
     : tokenizer_(std::move(tokenizer)),
       brackets_(choose_brackets(folder, options.brackets)),
-      max_seq_length_(options.max_seq_length.value_or(folder.max_seq_length)) {
+      max_seq_length_(choose_length(folder, options.max_seq_length)) {
   if (folder.lower_case) {
     throw UserError(fmt::format("{}: the model wants its texts lower-cased (do_lower_case), which sgpt does not do",
                                 folder.path.string()));

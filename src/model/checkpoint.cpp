@@ -48,6 +48,13 @@ bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
                               tensor.file.string(), shown(tensor.name), tensor.foreign));
 }
 
+/// Masks and tables that GPT checkpoints carry beside their parameters: never computed with, trained or written.
+bool is_buffer(std::string_view name) {
+  static constexpr std::string_view kEnds[] = {".attn.bias", ".attn.masked_bias", ".attn.attention.bias",
+                                               ".attn.attention.masked_bias", ".attn.embed_positions"};
+  return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return name.ends_with(end); });
+}
+
 /// Of the types that are computed with.
 bool is_floating(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
@@ -125,6 +132,7 @@ void Checkpoint::align(CheckpointTensor& tensor) {
 }
 
 void Checkpoint::add_tensor(CheckpointTensor tensor) {
+  if (is_buffer(tensor.name)) return;
   tensor.prefixed = tensor.name.starts_with(kPrefix);
   if (tensor.prefixed) tensor.name.erase(0, kPrefix.size());
   if (!tensor.foreign.empty()) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -18,12 +19,12 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "formats/model_files.h"
-#include "model/bloom.h"
 #include "model/checkpoint.h"
 #include "model/convert_tensor.h"
 #include "model/describe.h"
 #include "model/model_folder.h"
 #include "model/model_folder_writer.h"
+#include "model/parameters.h"
 #include "model/sharded_writer.h"
 #include "sgpt/error.h"
 #include "tensor/quantize.h"
@@ -63,17 +64,17 @@ const char* torch_name(DType type) {
 /// What becomes of every tensor.
 class Plan {
  public:
-  Plan(const Checkpoint& checkpoint, const BloomConfig& config, WeightType type) : type_(type) {
-    std::unordered_set<std::string> matrices;
+  Plan(const Checkpoint& checkpoint, const Architecture& config, WeightType type) : type_(type) {
+    std::unordered_map<std::string, ParameterInfo> matrices;
     std::unordered_set<std::string> needed;
-    for (const ParameterInfo& parameter : bloom_parameters(config)) {
+    for (const ParameterInfo& parameter : decoder_parameters(config)) {
       const CheckpointTensor* tensor = checkpoint.find(parameter.name);
       if (tensor && tensor->type == DType::i8) {
         throw UserError(
             fmt::format("{}: the weights are 8-bit integers already; convert the model that they were made from",
                         checkpoint.folder().string()));
       }
-      if (parameter.kind == ParameterKind::matrix) matrices.insert(parameter.name);
+      if (parameter.kind == ParameterKind::matrix) matrices.emplace(parameter.name, parameter);
       needed.insert(parameter.name);
     }
     for (const CheckpointTensor& tensor : checkpoint.foreign()) {
@@ -85,7 +86,8 @@ class Plan {
       // An lm_head that shares the embedding's memory, as torch.save keeps it, is not written a second time.
       const bool again = !tensor.bytes.empty() && !seen.insert(tensor.bytes.data()).second;
       if (again && !needed.contains(tensor.name)) continue;
-      add(tensor, matrices.contains(tensor.name));
+      const auto matrix = matrices.find(tensor.name);
+      add(tensor, matrix == matrices.end() ? nullptr : &matrix->second);
     }
   }
 
@@ -101,7 +103,8 @@ class Plan {
   void on_progress(std::function<void(std::uint64_t, std::uint64_t)> told) { told_ = std::move(told); }
 
  private:
-  void add(const CheckpointTensor& tensor, bool matrix) {
+  /// `matrix`: null where it is none of the model's.
+  void add(const CheckpointTensor& tensor, const ParameterInfo* matrix) {
     const BytesRead read = [this](std::uint64_t bytes) {
       read_ += bytes;
       if (told_) told_(std::min(read_, to_read_), to_read_);
@@ -113,6 +116,9 @@ class Plan {
     };
     if (!is_number(tensor.type)) {
       write(copied(tensor, read));
+    } else if (matrix && matrix->transposed && type_ == WeightType::int8) {
+      write(transposed_quantized_values(tensor, read));
+      write(transposed_quantized_scales(tensor, read));
     } else if (matrix && type_ == WeightType::int8) {
       write(quantized_values(tensor, read));
       write(quantized_scales(tensor, read));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 
 #include "base/mapped_file.h"
 #include "model/describe.h"
+#include "model/transpose.h"
 #include "sgpt/error.h"
 #include "tensor/matrix.h"
 #include "tensor/quantize.h"
@@ -160,6 +162,32 @@ TensorToWrite quantized_part(const CheckpointTensor& source, DType type, std::in
   return tensor;
 }
 
+/// What `quantized` makes of the source turned over, which is in memory from the first piece to the last.
+template <class Quantized>
+TensorToWrite of_transposed(const CheckpointTensor& source, Quantized quantized, BytesRead read) {
+  struct Turned {
+    CheckpointTensor tensor;
+    std::vector<std::byte> bytes;
+  };
+  const auto turned = std::make_shared<Turned>();
+  turned->tensor = source;
+  turned->tensor.shape = {source.shape[1], source.shape[0]};
+  turned->tensor.mapped = false;
+  TensorToWrite tensor = quantized(turned->tensor, std::move(read));
+  tensor.fill = [&source, turned, fill = std::move(tensor.fill),
+                 total = byte_count(tensor.shape, tensor.type).value_or(0)](std::uint64_t first,
+                                                                            std::span<std::byte> piece) {
+    if (first == 0) {
+      turned->bytes.resize(source.bytes.size());
+      transpose(source.matrix(), turned->bytes);
+      turned->tensor.bytes = turned->bytes;
+    }
+    fill(first, piece);
+    if (first + piece.size() == total) turned->bytes = {};
+  };
+  return tensor;
+}
+
 }  // namespace
 
 TensorToWrite converted(const CheckpointTensor& source, DType type, BytesRead read) {
@@ -196,6 +224,14 @@ TensorToWrite quantized_scales(const CheckpointTensor& source, BytesRead read) {
       source, DType::f32, quantization_blocks(source.shape[1]), kScalesSuffix,
       [](const QuantizedRows& rows) { return reinterpret_cast<const std::byte*>(rows.scales.data()); },
       std::move(read));
+}
+
+TensorToWrite transposed_quantized_values(const CheckpointTensor& source, BytesRead read) {
+  return of_transposed(source, quantized_values, std::move(read));
+}
+
+TensorToWrite transposed_quantized_scales(const CheckpointTensor& source, BytesRead read) {
+  return of_transposed(source, quantized_scales, std::move(read));
 }
 
 }  // namespace sgpt

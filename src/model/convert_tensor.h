@@ -26,4 +26,8 @@ TensorToWrite copied(const CheckpointTensor& source, BytesRead read);
 TensorToWrite quantized_values(const CheckpointTensor& source, BytesRead read);
 TensorToWrite quantized_scales(const CheckpointTensor& source, BytesRead read);
 
+/// The same of a matrix that lies as [in, out]: turned over, as integers always lie.
+TensorToWrite transposed_quantized_values(const CheckpointTensor& source, BytesRead read);
+TensorToWrite transposed_quantized_scales(const CheckpointTensor& source, BytesRead read);
+
 }  // namespace sgpt

@@ -1,7 +1,10 @@
-// BLOOM's forward pass, once for inference and for training: embedding → LayerNorm → layers → ln_f, with the residual
+// A decoder's forward pass, once for inference and for training: embedding → layers → last LayerNorm, with the residual
 // stream x in place. In training each layer also keeps what its backward pass needs, or its input to compute it from.
-// Letters: T tokens, d hidden, H heads.
-#include "model/bloom.h"
+// A part that a family has no parameters for is left out. Letters: T tokens, d hidden, f feed-forward, H heads.
+#include <fmt/format.h>
+
+#include "model/decoder.h"
+#include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
@@ -14,119 +17,164 @@ void keep_copy(Backend& backend, Arena& arena, ConstMatrix x, Matrix& copy) {
 
 }  // namespace
 
-Matrix Bloom::forward(const PackedTexts& texts, Arena& arena) const { return run(texts, arena, nullptr, Keep::inputs); }
+Matrix Decoder::forward(const PackedTexts& texts, Arena& arena) const {
+  return run(texts, arena, nullptr, Keep::inputs);
+}
 
-Matrix Bloom::forward(const PackedTexts& texts, Arena& arena, Activations& kept, Keep keep) const {
+Matrix Decoder::forward(const PackedTexts& texts, Arena& arena, Activations& kept, Keep keep) const {
   kept = Activations();
-  kept.layers.resize(static_cast<std::size_t>(config_.layers));
+  kept.layers.resize(layers_.size());
   return run(texts, arena, &kept, keep);
 }
 
-std::size_t Bloom::kept_bytes(std::int64_t tokens, Keep keep) const {
-  const std::int64_t d = config_.hidden;
-  std::int64_t floats = 2 * d + 2;  // hidden; last and last_stats
-  if (trained_before(layer(0).input_norm.weight)) floats += d + 2;
-  for (std::size_t l = 0; l < static_cast<std::size_t>(config_.layers); ++l) {
-    const Layer parameters = layer(l);
-    if (trained_up_to(parameters)) floats += kept_numbers(config_, keep, parameters.dense.weight.trained());
+std::size_t Decoder::kept_bytes(std::int64_t tokens, Keep keep) const {
+  std::int64_t bytes = plan_.kept_last;
+  if (trained_before(*layers_.front().norm1.weight)) bytes += plan_.kept_embedded;
+  for (const Layer& layer : layers_) {
+    if (trained_up_to(layer)) bytes += plan_.kept_of_layer(keep, layer.out.weight->trained());
   }
-  return static_cast<std::size_t>(tokens * floats) * sizeof(float);
+  return static_cast<std::size_t>(tokens * bytes);
 }
 
-Matrix Bloom::run(const PackedTexts& texts, Arena& arena, Activations* kept, Keep keep) const {
+Matrix Decoder::run(const PackedTexts& texts, Arena& arena, Activations* kept, Keep keep) const {
   const std::int64_t T = texts.tokens;
+  if (config_.longest_text > 0 && texts.longest > config_.longest_text) {
+    throw UserError(fmt::format("a text has {} tokens, but the model has positions for {} only", texts.longest,
+                                config_.longest_text));
+  }
   const Matrix x = arena.take(T, config_.hidden);  // [T,d], the residual stream, in the end the hidden states
   if (T == 0) return x;
-  const auto norm_in_place = [&](const Pair& norm, Matrix* before, Matrix* stats) {
+  const auto norm_in_place = [&](const Pair& pair, Matrix* before, Matrix* stats) {
     if (before) {
       keep_copy(backend_, arena, x, *before);
       *stats = arena.take(T, 2);
     }
-    backend_.layer_norm(x, norm.weight.value, norm.bias.value, config_.layer_norm_eps, x, stats ? *stats : Matrix());
+    norm(pair, x, x, stats ? *stats : Matrix());
   };
 
-  backend_.embed(texts, parameters_.front().value, x);
-  const bool keeps_embedded = kept && trained_before(layer(0).input_norm.weight);
-  norm_in_place(embedding_norm(), keeps_embedded ? &kept->embedded : nullptr,
-                keeps_embedded ? &kept->embedded_stats : nullptr);
-  for (std::size_t l = 0; l < static_cast<std::size_t>(config_.layers); ++l) {
-    const Layer parameters = layer(l);
+  backend_.embed(texts, token_embedding_.weight->value, x);
+  if (position_embedding_) backend_.add_positions(texts, position_embedding_.weight->value, x);
+  if (embedding_norm_) {
+    const bool keeps_embedded = kept && trained_before(*layers_.front().norm1.weight);
+    norm_in_place(embedding_norm_, keeps_embedded ? &kept->embedded : nullptr,
+                  keeps_embedded ? &kept->embedded_stats : nullptr);
+  }
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const Layer& layer = layers_[l];
     // Backward stops below the lowest trained parameter, so layers below it keep nothing.
-    LayerActivations* kept_layer = kept && trained_up_to(parameters) ? &kept->layers[l] : nullptr;
+    LayerActivations* kept_layer = kept && trained_up_to(layer) ? &kept->layers[l] : nullptr;
     if (kept_layer) keep_copy(backend_, arena, x, kept_layer->x);
     if (keep == Keep::inputs) kept_layer = nullptr;
-    run_attention(texts, parameters, arena, x, kept_layer);
-    if (kept_layer) keep_copy(backend_, arena, x, kept_layer->middle);
-    run_mlp(parameters, arena, x, kept_layer);
+    if (kept_layer) take_kept(layer, T, arena, *kept_layer);
+    run_layer(texts, layer, arena, x, kept_layer);
   }
-  norm_in_place(final_norm(), kept ? &kept->last : nullptr, kept ? &kept->last_stats : nullptr);
+  norm_in_place(last_norm_, kept ? &kept->last : nullptr, kept ? &kept->last_stats : nullptr);
   if (kept) kept->hidden = x;
   return x;
 }
 
-// x += dense(attention(qkv(input_layernorm(x))))
-void Bloom::run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x,
-                          LayerActivations* kept) const {
+// x += out(attention(norm1(x))), then x += narrow(gelu(widen(norm2(x)))). Without a norm2 both parts read norm1(x).
+void Decoder::run_layer(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x,
+                        LayerActivations* kept) const {
+  const Arena::Scope scope(arena);
+  const DType type = backend_.activation_type();
+  const Matrix normed = arena.take(x.rows, config_.hidden, type);  // [T,d]
+  norm(layer.norm1, x, normed, kept ? kept->x_stats : Matrix());
+  run_attention(texts, layer, arena, normed, x, kept);
+  if (layer.norm2) {
+    if (kept) backend_.copy(x, kept->middle);
+    norm(layer.norm2, x, normed, kept ? kept->middle_stats : Matrix());
+  }
+  const Matrix wide = arena.take(x.rows, config_.inner, type);  // [T,f]
+  linear(normed, layer.widen, wide, Epilogue::gelu, kept ? kept->before_gelu : Matrix());
+  linear(wide, layer.narrow, x, Epilogue::add);
+}
+
+// x += out(attention(projections(normed))); without x the output is not asked for, only what is kept. normed may be
+// written over where nothing else reads it.
+void Decoder::run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix normed, Matrix x,
+                            const LayerActivations* kept) const {
+  const Arena::Scope scope(arena);
   const std::int64_t T = texts.tokens;
-  const std::int64_t d = config_.hidden;
-  const DType type = backend_.activation_type();
-  LayerActivations scratch;
-  LayerActivations& a = kept ? *kept : scratch;
-  if (kept) {
-    a.x_stats = arena.take(T, 2);
-    a.log_sums = arena.take(T, config_.heads);
-    a.qkv = arena.take(T, 3 * d, type);
-    if (layer.dense.weight.trained()) a.attended = arena.take(T, d, type);
+  const Projections projections = kept ? kept->qkv : take_projections(layer, T, arena);
+  for (std::size_t i = 0; i < layer.projections.size() && layer.projections[i]; ++i) {
+    linear(normed, layer.projections[i], projections.parts[i], Epilogue::none);
   }
-  const Arena::Scope scope(arena);
-  if (!kept) a.qkv = arena.take(T, 3 * d, type);
-  const Matrix normed = arena.take(T, d, type);
-  backend_.layer_norm(x, layer.input_norm.weight.value, layer.input_norm.bias.value, config_.layer_norm_eps, normed,
-                      a.x_stats);
-  backend_.linear(normed, *layer.query_key_value.weight.packed, layer.query_key_value.bias.value, a.qkv,
-                  Epilogue::none);
-  const Matrix attended = a.attended ? a.attended : normed;  // the normed rows are not needed any more
-  backend_.attention(texts, a.qkv, slopes_, attended, a.log_sums);
-  backend_.linear(attended, *layer.dense.weight.packed, layer.dense.bias.value, x, Epilogue::add);
+  const Qkv qkv = heads_of(projections);
+  if (turns_) {
+    backend_.rotate(texts, qkv.query, config_.heads, turns_, false);
+    backend_.rotate(texts, qkv.key, config_.heads, turns_, false);
+  }
+  const Matrix attended = kept && kept->attended ? kept->attended  // [T,d]
+                          : layer.norm2          ? normed
+                                                 : arena.take(T, config_.hidden, backend_.activation_type());
+  backend_.attention(texts, qkv, attention_options(layer), attended, kept ? kept->log_sums : Matrix());
+  if (x) linear(attended, layer.out, x, Epilogue::add);
 }
 
-// x += narrow(gelu(widen(post_attention_layernorm(x))))
-void Bloom::run_mlp(const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept) const {
-  const std::int64_t T = x.rows;
-  const std::int64_t d = config_.hidden;
-  const DType type = backend_.activation_type();
-  LayerActivations scratch;
-  LayerActivations& a = kept ? *kept : scratch;
-  if (kept) {
-    a.middle_stats = arena.take(T, 2);
-    a.before_gelu = arena.take(T, 4 * d, type);
-  }
-  const Arena::Scope scope(arena);
-  const Matrix normed = arena.take(T, d, type);
-  const Matrix wide = arena.take(T, 4 * d, type);
-  backend_.layer_norm(x, layer.post_norm.weight.value, layer.post_norm.bias.value, config_.layer_norm_eps, normed,
-                      a.middle_stats);
-  backend_.linear(normed, *layer.widen.weight.packed, layer.widen.bias.value, wide, Epilogue::gelu, a.before_gelu);
-  backend_.linear(wide, *layer.narrow.weight.packed, layer.narrow.bias.value, x, Epilogue::add);
-}
-
-// What run_attention and run_mlp would have kept, from the layer's input: everything but narrow is computed again.
-LayerActivations Bloom::run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const {
-  const std::int64_t T = x.rows;
-  const std::int64_t d = config_.hidden;
-  const DType type = backend_.activation_type();
+// What run_layer would have kept, from the layer's input: everything but narrow is computed again.
+LayerActivations Decoder::run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const {
   LayerActivations a;
   a.x = x;
-  keep_copy(backend_, arena, x, a.middle);
-  run_attention(texts, layer, arena, a.middle, &a);
-  a.middle_stats = arena.take(T, 2);
-  a.before_gelu = arena.take(T, 4 * d, type);
+  take_kept(layer, x.rows, arena, a);
   const Arena::Scope scope(arena);
-  const Matrix normed = arena.take(T, d, type);
-  backend_.layer_norm(a.middle, layer.post_norm.weight.value, layer.post_norm.bias.value, config_.layer_norm_eps,
-                      normed, a.middle_stats);
-  backend_.linear(normed, *layer.widen.weight.packed, layer.widen.bias.value, a.before_gelu, Epilogue::none);
+  const Matrix normed = arena.take(x.rows, config_.hidden, backend_.activation_type());
+  norm(layer.norm1, x, normed, a.x_stats);
+  if (layer.norm2) backend_.copy(x, a.middle);
+  run_attention(texts, layer, arena, normed, a.middle, &a);
+  if (layer.norm2) norm(layer.norm2, a.middle, normed, a.middle_stats);
+  linear(normed, layer.widen, a.before_gelu, Epilogue::none);
   return a;
+}
+
+// Room for all that a layer keeps beside its input.
+void Decoder::take_kept(const Layer& layer, std::int64_t tokens, Arena& arena, LayerActivations& kept) const {
+  const DType type = backend_.activation_type();
+  kept.x_stats = arena.take(tokens, 2);
+  kept.qkv = take_projections(layer, tokens, arena);
+  kept.log_sums = arena.take(tokens, config_.heads);
+  if (layer.out.weight->trained()) kept.attended = arena.take(tokens, config_.hidden, type);
+  if (layer.norm2) {
+    kept.middle = arena.take(tokens, config_.hidden);
+    kept.middle_stats = arena.take(tokens, 2);
+  }
+  kept.before_gelu = arena.take(tokens, config_.inner, type);
+}
+
+Projections Decoder::take_projections(const Layer& layer, std::int64_t tokens, Arena& arena) const {
+  Projections projections;
+  for (std::size_t i = 0; i < layer.projections.size() && layer.projections[i]; ++i) {
+    projections.parts[i] = arena.take(tokens, layer.projections[i].weight->info.rows, backend_.activation_type());
+  }
+  return projections;
+}
+
+// Where the heads lie in what the projections made.
+Qkv Decoder::heads_of(const Projections& projections) const {
+  const std::int64_t d = config_.hidden, dim = config_.head_dim();
+  const auto& [first, second, third] = projections.parts;
+  switch (config_.head_layout) {
+    case HeadLayout::side_by_side: return {{first, 0, 3 * dim}, {first, dim, 3 * dim}, {first, 2 * dim, 3 * dim}};
+    case HeadLayout::in_thirds: return {{first, 0, dim}, {first, d, dim}, {first, 2 * d, dim}};
+    case HeadLayout::apart: break;
+  }
+  return {{first, 0, dim}, {second, 0, dim}, {third, 0, dim}};
+}
+
+AttentionOptions Decoder::attention_options(const Layer& layer) const {
+  return {.heads = config_.heads,
+          .dim = config_.head_dim(),
+          .scale = config_.score_scale,
+          .slopes = slopes_,
+          .window = layer.window};
+}
+
+void Decoder::norm(const Pair& norm, ConstMatrix x, Matrix y, Matrix stats) const {
+  backend_.layer_norm(x, norm.weight->value, norm.bias->value, config_.layer_norm_eps, y, stats);
+}
+
+void Decoder::linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before_gelu) const {
+  backend_.linear(x, *linear.weight->packed, linear.bias_value(), y, epilogue, before_gelu);
 }
 
 }  // namespace sgpt

@@ -13,8 +13,8 @@ namespace {
 constexpr std::uint64_t kFloat = sizeof(float);
 constexpr std::uint64_t kArenaSlack = std::uint64_t{4} << 20;  // of an arena's last block, and huge pages begun
 
-std::uint64_t floats(std::int64_t tokens, std::int64_t floats_a_token) {
-  return bytes_of_tokens(tokens, floats_a_token) + kArenaSlack;
+std::uint64_t of_tokens(std::int64_t tokens, std::int64_t bytes_a_token) {
+  return bytes_of_tokens(tokens, bytes_a_token) + kArenaSlack;
 }
 
 std::uint64_t elements(const ParameterInfo& parameter) {
@@ -23,15 +23,15 @@ std::uint64_t elements(const ParameterInfo& parameter) {
 
 }  // namespace
 
-std::uint64_t bytes_of_tokens(std::int64_t tokens, std::int64_t floats_a_token) {
+std::uint64_t bytes_of_tokens(std::int64_t tokens, std::int64_t bytes_a_token) {
   constexpr std::uint64_t kMoreThanAll = std::uint64_t{1} << 62;
   std::uint64_t bytes = 0;
-  const bool overflows = __builtin_mul_overflow(static_cast<std::uint64_t>(tokens),
-                                                static_cast<std::uint64_t>(floats_a_token) * kFloat, &bytes);
+  const bool overflows =
+      __builtin_mul_overflow(static_cast<std::uint64_t>(tokens), static_cast<std::uint64_t>(bytes_a_token), &bytes);
   return overflows ? kMoreThanAll : std::min(bytes, kMoreThanAll);
 }
 
-WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DType stored,
+WeightsMemory plan_weights(const Backend& backend, const Architecture& config, DType stored,
                            const TrainedParameters& which, ComputeType compute) {
   WeightsMemory memory;
   bool trained_before = false;
@@ -45,9 +45,12 @@ WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DT
                            .trained = trained});
     memory.values += packed.bytes;
     memory.code = std::max(memory.code, packed.code);
-    if (packed.reads_source && !trained) memory.mapped += elements(matrix) * size_of(stored);
+    if (packed.reads_source && !trained) {
+      // What lies the other way in its file is read out of a copy.
+      (matrix.transposed ? memory.values : memory.mapped) += elements(matrix) * size_of(stored);
+    }
   };
-  for (const ParameterInfo& parameter : bloom_parameters(config)) {
+  for (const ParameterInfo& parameter : decoder_parameters(config)) {
     const std::uint64_t size = elements(parameter);
     const bool trained = which.trained(parameter.name);
     if (parameter.kind == ParameterKind::matrix) add_matrix(parameter, trained);
@@ -64,19 +67,15 @@ WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DT
   return memory;
 }
 
-std::uint64_t forward_working_bytes(const BloomConfig& config, std::int64_t tokens) {
-  // The residual stream, a LayerNorm's output, and four d of the feed-forward part (or three of q, k, v).
-  return floats(tokens, 6 * config.hidden);
+std::uint64_t forward_working_bytes(const LayerPlan& plan, std::int64_t tokens) {
+  return of_tokens(tokens, plan.forward);
 }
 
-std::uint64_t training_working_bytes(const BloomConfig& config, std::int64_t tokens, Keep keep, bool matrices_trained) {
-  const std::int64_t d = config.hidden;
-  // The gradients of hidden states and residual stream, and those within the feed-forward part.
-  std::int64_t backward = 2 * d + 5 * d;
-  // The input of the widest matrix and its gradient, and both as the product for the matrix' gradient wants them.
-  if (matrices_trained) backward += 4 * d + 4 * d + d;
-  if (keep == Keep::inputs) backward += 8 * d + (matrices_trained ? d : 0);
-  return floats(tokens, std::max(backward, 6 * d));
+std::uint64_t training_working_bytes(const LayerPlan& plan, std::int64_t tokens, Keep keep, bool matrices_trained) {
+  std::int64_t backward = plan.backward;
+  if (matrices_trained) backward += plan.backward_of_matrices;
+  if (keep == Keep::inputs) backward += plan.computed_again + (matrices_trained ? plan.computed_again_attended : 0);
+  return of_tokens(tokens, std::max(backward, plan.forward));
 }
 
 std::string in_gigabytes(std::uint64_t bytes) {
@@ -91,9 +90,9 @@ void require_memory(const std::string& what, std::uint64_t needed, const std::st
                                  in_gigabytes(free_bytes), processes > 1 ? " for each process" : "", advice));
 }
 
-std::int64_t parameter_count(const BloomConfig& config) {
+std::int64_t parameter_count(const Architecture& config) {
   std::int64_t count = 0;
-  for (const ParameterInfo& parameter : bloom_parameters(config)) count += parameter.rows * parameter.cols;
+  for (const ParameterInfo& parameter : decoder_parameters(config)) count += parameter.rows * parameter.cols;
   return count;
 }
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "model/bloom.h"
-#include "model/config.h"
+#include "model/architecture.h"
+#include "model/decoder.h"
 #include "tensor/dtype.h"
 
 namespace sgpt {
@@ -21,17 +21,18 @@ struct WeightsMemory {
   std::uint64_t unavoidable() const { return values + gradients + code; }
 };
 
-/// The weights of a model whose matrices lie on the disk as `stored` (matrix_type), as Bloom and the backend hold them.
-WeightsMemory plan_weights(const Backend& backend, const BloomConfig& config, DType stored,
+/// The weights of a model whose matrices lie on the disk as `stored` (matrix_type), as Decoder and the backend hold
+/// them.
+WeightsMemory plan_weights(const Backend& backend, const Architecture& config, DType stored,
                            const TrainedParameters& which = {}, ComputeType compute = ComputeType::f32);
 
-/// So many floats for each token; what no machine has, where the number would not fit.
-std::uint64_t bytes_of_tokens(std::int64_t tokens, std::int64_t floats_a_token);
+/// So many bytes for each token; what no machine has, where the number would not fit.
+std::uint64_t bytes_of_tokens(std::int64_t tokens, std::int64_t bytes_a_token);
 
 /// What a pass over so many tokens takes beside what it keeps for backward. Bytes.
-std::uint64_t forward_working_bytes(const BloomConfig& config, std::int64_t tokens);
+std::uint64_t forward_working_bytes(const LayerPlan& plan, std::int64_t tokens);
 /// The same with the backward pass: over a layer whose activations were kept, or computed again from its input.
-std::uint64_t training_working_bytes(const BloomConfig& config, std::int64_t tokens, Keep keep, bool matrices_trained);
+std::uint64_t training_working_bytes(const LayerPlan& plan, std::int64_t tokens, Keep keep, bool matrices_trained);
 
 /// The program itself, and its libraries.
 inline constexpr std::uint64_t kProgramBytes = std::uint64_t{26} << 20;
@@ -45,6 +46,6 @@ void require_memory(const std::string& what, std::uint64_t needed, const std::st
                     std::int64_t processes = 1);
 
 /// The number of parameters.
-std::int64_t parameter_count(const BloomConfig& config);
+std::int64_t parameter_count(const Architecture& config);
 
 }  // namespace sgpt

@@ -203,12 +203,12 @@ ModelFolder read_model_folder(const fs::path& path) {
   if (model.has_modules) {
     const std::vector<Module> modules = read_modules(path, modules_json);
     model.transformer = modules[0].path;
-    model.config = read_bloom_config(model.transformer / "config.json");
+    model.config = read_architecture(model.transformer / "config.json");
     model.pooling = read_pooling_config(modules[1].path / "config.json", model.config.hidden);
     model.normalize = modules.size() == 3;
     check_prompts(path / "config_sentence_transformers.json");
   } else {
-    model.config = read_bloom_config(path / "config.json");
+    model.config = read_architecture(path / "config.json");
     model.pooling = {PoolingMode::weightedmean};
   }
   const JsonFile config(model.transformer / "config.json");
@@ -216,6 +216,9 @@ ModelFolder read_model_folder(const fs::path& path) {
   refuse_quantized(config);
   model.dropout = read_dropout(config);
   read_length(model);
+  if (const std::int64_t longest = model.config.longest_text; longest > 0) {
+    model.max_seq_length = std::min(model.max_seq_length, longest);
+  }
   model.brackets = read_brackets(model);
   return model;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/config.h"
+#include "model/architecture.h"
 #include "sgpt/pooling.h"
 
 namespace sgpt {
@@ -15,7 +15,7 @@ namespace sgpt {
 struct ModelFolder {
   std::filesystem::path path;         ///< as given
   std::filesystem::path transformer;  ///< where config.json, weights and tokenizer.json lie: path or a sub-folder
-  BloomConfig config;
+  Architecture config;
   bool has_modules = false;          ///< modules.json is there; otherwise a plain checkpoint
   std::vector<PoolingMode> pooling;  ///< never empty; a plain checkpoint: weightedmean
   bool normalize = false;            ///< a Normalize module follows the pooling

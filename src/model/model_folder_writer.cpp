@@ -13,6 +13,7 @@
 #include "base/hub_path.h"
 #include "base/mapped_file.h"
 #include "formats/json_file.h"
+#include "model/family.h"
 #include "model/pooling_config.h"
 #include "sgpt/error.h"
 
@@ -48,18 +49,10 @@ Json special_token_ids(const Json& tokenizer) {
   return ids;
 }
 
-Json fresh_config(const BloomConfig& config) {
-  return {{"architectures", {"BloomModel"}},
-          {"model_type", "bloom"},
-          {"hidden_size", config.hidden},
-          {"n_layer", config.layers},
-          {"n_head", config.heads},
-          {"vocab_size", config.vocabulary},
-          {"layer_norm_epsilon", std::stod(fmt::format("{}", config.layer_norm_eps))},
-          {"initializer_range", 0.02},
-          {"apply_residual_connection_post_layernorm", false},
-          {"hidden_dropout", 0.0},
-          {"attention_dropout", 0.0}};
+Json fresh_config(const Architecture& architecture) {
+  Json config{{"architectures", {architecture.family->model_class}}, {"model_type", architecture.family->model_type}};
+  architecture.family->write(architecture, config);
+  return config;
 }
 
 Json parse_ordered(const fs::path& path) {
@@ -67,7 +60,7 @@ Json parse_ordered(const fs::path& path) {
   return Json::parse(MappedFile(path).text());
 }
 
-void write_config(const AtomicFolder& folder, const BloomConfig& config, const fs::path& source_config,
+void write_config(const AtomicFolder& folder, const Architecture& config, const fs::path& source_config,
                   const Json& tokens, std::span<const TensorToWrite> tensors) {
   Json json;
   if (source_config.empty()) {
@@ -75,7 +68,7 @@ void write_config(const AtomicFolder& folder, const BloomConfig& config, const f
     json.update(tokens);
   } else {
     json = parse_ordered(source_config);
-    json["architectures"] = {"BloomModel"};
+    json["architectures"] = {config.family->model_class};
   }
   const bool has_f32 = std::any_of(tensors.begin(), tensors.end(), [](auto& t) { return t.type == DType::f32; });
   if (has_f32) {

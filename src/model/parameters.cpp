@@ -1,46 +1,102 @@
-// The table of BLOOM's parameters, and the slopes of its attention.
+#include "model/parameters.h"
+
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "model/bloom.h"
-
 namespace sgpt {
+namespace {
+
+bool of_a_layer(Role role) { return role >= Role::norm1 && role <= Role::narrow; }
+
+/// What a role's weight is.
+ParameterInfo weight_of(Role role, const Architecture& a) {
+  const std::int64_t d = a.hidden;
+  const auto weight = [](ParameterKind kind, std::int64_t rows, std::int64_t cols) {
+    ParameterInfo info;
+    info.kind = kind;
+    info.rows = rows;
+    info.cols = cols;
+    return info;
+  };
+  switch (role) {
+    case Role::token_embedding: return weight(ParameterKind::embedding, a.vocabulary, d);
+    case Role::position_embedding: return weight(ParameterKind::embedding, a.longest_text, d);
+    case Role::query_key_value: return weight(ParameterKind::matrix, 3 * d, d);
+    case Role::query:
+    case Role::key:
+    case Role::value:
+    case Role::attention_out: return weight(ParameterKind::matrix, d, d);
+    case Role::widen: return weight(ParameterKind::matrix, a.inner, d);
+    case Role::narrow: return weight(ParameterKind::matrix, d, a.inner);
+    case Role::embedding_norm:
+    case Role::norm1:
+    case Role::norm2:
+    case Role::last_norm: break;
+  }
+  return weight(ParameterKind::vector, 1, d);
+}
+
+void add(std::vector<ParameterInfo>& table, const RoleNames& names, const std::string& prefix, const Architecture& a) {
+  ParameterInfo weight = weight_of(names.role, a);
+  weight.role = names.role;
+  weight.transposed = names.transposed;
+  ParameterInfo bias = weight;
+  const std::string name = prefix + std::string(names.name);
+  weight.name = name + ".weight";
+  table.push_back(weight);
+  if (!names.bias) return;
+  bias.name = name + ".bias";
+  bias.kind = ParameterKind::vector;
+  bias.rows = 1;
+  bias.cols = weight.kind == ParameterKind::vector ? weight.cols : weight.rows;
+  bias.bias = true;
+  bias.transposed = false;
+  table.push_back(std::move(bias));
+}
+
+}  // namespace
 
 std::vector<std::int64_t> ParameterInfo::shape() const {
   if (kind == ParameterKind::vector) return {cols};
+  if (transposed) return {cols, rows};
   return {rows, cols};
 }
 
-std::vector<ParameterInfo> bloom_parameters(const BloomConfig& config) {
-  const std::int64_t d = config.hidden;
+std::vector<ParameterInfo> decoder_parameters(const Architecture& architecture) {
   std::vector<ParameterInfo> table;
-  const auto norm = [&](const std::string& name) {
-    table.push_back({name + ".weight", ParameterKind::vector, 1, d});
-    table.push_back({name + ".bias", ParameterKind::vector, 1, d});
+  const auto add_all = [&](const std::string& prefix, auto wanted) {
+    for (const RoleNames& names : architecture.family->roles) {
+      if (wanted(names.role)) add(table, names, prefix, architecture);
+    }
   };
-  const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in) {
-    table.push_back({name + ".weight", ParameterKind::matrix, out, in});
-    table.push_back({name + ".bias", ParameterKind::vector, 1, out});
-  };
-  table.push_back({"word_embeddings.weight", ParameterKind::embedding, config.vocabulary, d});
-  norm("word_embeddings_layernorm");
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-    const std::string h = fmt::format("h.{}.", layer);
-    norm(h + "input_layernorm");
-    linear(h + "self_attention.query_key_value", 3 * d, d);
-    linear(h + "self_attention.dense", d, d);
-    norm(h + "post_attention_layernorm");
-    linear(h + "mlp.dense_h_to_4h", 4 * d, d);
-    linear(h + "mlp.dense_4h_to_h", d, 4 * d);
-  }
-  norm("ln_f");
+  add_all("", [](Role role) { return role < Role::norm1; });
+  for (std::int64_t layer = 0; layer < architecture.layers; ++layer) add_all(fmt::format("h.{}.", layer), of_a_layer);
+  add_all("", [](Role role) { return role > Role::narrow; });
   return table;
 }
 
-DType matrix_type(const Checkpoint& checkpoint, const BloomConfig& config) {
-  for (const ParameterInfo& parameter : bloom_parameters(config)) {
+bool has_role(const Architecture& architecture, Role role) {
+  const auto roles = architecture.family->roles;
+  return std::any_of(roles.begin(), roles.end(), [role](const RoleNames& names) { return names.role == role; });
+}
+
+const CheckpointTensor& require_parameter(const Checkpoint& checkpoint, const ParameterInfo& info, bool training) {
+  const std::vector<std::int64_t> shape = info.shape();
+  if (info.kind != ParameterKind::matrix || training) return checkpoint.require(info.name, shape);
+  const CheckpointTensor* found = checkpoint.find(info.name);
+  if (found && found->type == DType::i8) {
+    const std::int64_t out_in[] = {info.rows, info.cols};
+    return checkpoint.require_matrix(info.name, out_in);
+  }
+  return checkpoint.require_matrix(info.name, shape);
+}
+
+DType matrix_type(const Checkpoint& checkpoint, const Architecture& architecture) {
+  for (const ParameterInfo& parameter : decoder_parameters(architecture)) {
     if (parameter.kind != ParameterKind::matrix) continue;
     if (const CheckpointTensor* tensor = checkpoint.find(parameter.name)) return tensor->type;
   }
@@ -58,6 +114,21 @@ std::vector<float> alibi_slopes(std::int64_t heads) {
     slopes.push_back(static_cast<float>(std::exp2(-step)));
   }
   return slopes;
+}
+
+std::vector<float> rotary_turns(std::int64_t positions, std::int64_t dims) {
+  std::vector<float> turns;
+  turns.reserve(static_cast<std::size_t>(positions * dims));
+  for (std::int64_t t = 0; t < positions; ++t) {
+    for (std::int64_t pair = 0; pair < dims / 2; ++pair) {
+      const float exponent = static_cast<float>(2 * pair) / static_cast<float>(dims);
+      const float frequency = 1.0f / static_cast<float>(std::pow(10000.0, static_cast<double>(exponent)));
+      const double angle = static_cast<double>(static_cast<float>(t) * frequency);
+      turns.push_back(static_cast<float>(std::cos(angle)));
+      turns.push_back(static_cast<float>(std::sin(angle)));
+    }
+  }
+  return turns;
 }
 
 }  // namespace sgpt

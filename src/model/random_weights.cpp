@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/random.h"
-#include "model/bloom.h"
+#include "model/parameters.h"
 
 namespace sgpt {
 namespace {
@@ -39,12 +39,12 @@ std::span<float> as_floats(std::span<std::byte> bytes) {
 
 }  // namespace
 
-std::vector<TensorToWrite> random_weights(const BloomConfig& config, std::uint64_t seed) {
+std::vector<TensorToWrite> random_weights(const Architecture& config, std::uint64_t seed) {
   std::vector<TensorToWrite> weights;
-  for (const ParameterInfo& parameter : bloom_parameters(config)) {
+  for (const ParameterInfo& parameter : decoder_parameters(config)) {
     TensorToWrite tensor{parameter.name, DType::f32, parameter.shape(), {}, {}};
     if (parameter.kind == ParameterKind::vector) {
-      const float value = parameter.name.ends_with(".bias") ? 0.0f : 1.0f;
+      const float value = parameter.bias ? 0.0f : 1.0f;
       tensor.fill = [value](std::uint64_t, std::span<std::byte> piece) { std::ranges::fill(as_floats(piece), value); };
     } else {
       const std::uint64_t tensor_seed = scattered(scattered(seed) + weights.size() + 1);

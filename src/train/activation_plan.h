@@ -1,6 +1,7 @@
 // What GradCache keeps of each chunk's first pass, so that the least is computed again in a given memory.
-// A chunk whose layers' inputs are kept needs two thirds of a forward pass again (all matrices of a layer but the
-// last), in a ninth of the memory; a chunk that nothing is kept of needs a whole one, and room for what it keeps then.
+// A chunk whose layers' inputs are kept needs most of a forward pass again (all matrices of a layer but the last: two
+// thirds of BLOOM's), in a ninth of the memory; a chunk that nothing is kept of needs a whole one, and room for what it
+// keeps then.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "model/bloom.h"
+#include "model/layer_plan.h"
 
 namespace sgpt {
 
@@ -29,8 +30,9 @@ struct ActivationPlan {
   std::int64_t count(Kept kept) const;
 };
 
-/// The plan that computes least again. Where not even the inputs of the largest chunk fit into `memory`, it takes what
-/// that needs.
-ActivationPlan plan_activations(std::span<const ChunkBytes> chunks, std::size_t memory);
+/// The plan that computes least again; `layer_again`: the share of a forward pass that has to be computed again where
+/// inputs alone were kept (LayerPlan::share_again). Where not even the inputs of the largest chunk fit into `memory`,
+/// it takes what that needs.
+ActivationPlan plan_activations(std::span<const ChunkBytes> chunks, std::size_t memory, double layer_again);
 
 }  // namespace sgpt

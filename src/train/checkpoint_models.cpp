@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "model/bloom.h"
 #include "model/checkpoint.h"
 #include "model/model_folder.h"
 #include "model/model_folder_writer.h"
+#include "model/parameters.h"
 #include "sgpt/error.h"
 #include "train/model_card.h"
 
@@ -134,8 +134,8 @@ void save_checkpoint_model(const RunCheckpoint& checkpoint, const fs::path& base
   Checkpoint weights = Checkpoint::open(settings.transformer);
   weights.replace_with(checkpoint.trained());
   std::vector<TensorToWrite> tensors;
-  for (const ParameterInfo& parameter : bloom_parameters(settings.config)) {
-    const CheckpointTensor& source = weights.require(parameter.name, parameter.shape());
+  for (const ParameterInfo& parameter : decoder_parameters(settings.config)) {
+    const CheckpointTensor& source = require_parameter(weights, parameter, true);
     TensorToWrite& tensor = tensors.emplace_back();
     tensor.name = source.name;
     tensor.type = source.type;

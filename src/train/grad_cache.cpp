@@ -34,7 +34,7 @@ struct GradCache::Chunk {
   Activations activations;  // where something is kept
 };
 
-GradCache::GradCache(Backend& backend, Bloom& model, GradCacheOptions options, Communicator& ranks)
+GradCache::GradCache(Backend& backend, Decoder& model, GradCacheOptions options, Communicator& ranks)
     : backend_(backend),
       model_(model),
       options_(std::move(options)),
@@ -62,8 +62,8 @@ ActivationPlan GradCache::plan(std::span<Chunk> chunks) const {
     bytes.push_back({model_.kept_bytes(tokens, Keep::inputs), model_.kept_bytes(tokens, Keep::activations)});
   }
   const bool whole = options_.chunk_size == 0;
-  ActivationPlan plan =
-      plan_activations(bytes, whole ? std::numeric_limits<std::size_t>::max() : options_.activation_memory);
+  ActivationPlan plan = plan_activations(
+      bytes, whole ? std::numeric_limits<std::size_t>::max() : options_.activation_memory, model_.plan().share_again());
   for (std::size_t i = 0; i < chunks.size(); ++i) chunks[i].kept = plan.chunks[i];
   return plan;
 }

@@ -12,7 +12,7 @@
 
 #include "backend/backend.h"
 #include "base/communicator.h"
-#include "model/bloom.h"
+#include "model/decoder.h"
 #include "sgpt/pooling.h"
 #include "tensor/arena.h"
 #include "train/activation_plan.h"
@@ -30,7 +30,7 @@ struct GradCacheOptions {
 class GradCache {
  public:
   /// Backend, model and communicator must outlive it.
-  GradCache(Backend& backend, Bloom& model, GradCacheOptions options, Communicator& ranks = this_process_alone());
+  GradCache(Backend& backend, Decoder& model, GradCacheOptions options, Communicator& ranks = this_process_alone());
 
   struct Result {
     double loss = 0;  ///< the mean over the queries of all ranks
@@ -54,7 +54,7 @@ class GradCache {
   double loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, Matrix embeddings);
 
   Backend& backend_;
-  Bloom& model_;
+  Decoder& model_;
   GradCacheOptions options_;
   Communicator& ranks_;
   Arena kept_;     // activations from the first pass

@@ -9,6 +9,7 @@
 #include "backend/backend.h"
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "model/family.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -185,13 +186,13 @@ std::string architecture(const ModelFolder& settings) {
   };
   return fmt::format(
       "\n## Full Model Architecture\n\n```\nSentenceTransformer(\n"
-      "  (0): Transformer({{'max_seq_length': {}, 'do_lower_case': {}}}) with Transformer model: BloomModel\n"
+      "  (0): Transformer({{'max_seq_length': {}, 'do_lower_case': {}}}) with Transformer model: {}\n"
       "  (1): Pooling({{'word_embedding_dimension': {}, 'pooling_mode_cls_token': {}, 'pooling_mode_mean_tokens': {}, "
       "'pooling_mode_max_tokens': {}, 'pooling_mode_mean_sqrt_len_tokens': {}, 'pooling_mode_weightedmean_tokens': {}, "
       "'pooling_mode_lasttoken': {}}})\n{})\n```\n",
-      settings.max_seq_length, python(settings.lower_case), settings.config.hidden, has(PoolingMode::cls),
-      has(PoolingMode::mean), has(PoolingMode::max), has(PoolingMode::mean_sqrt_len), has(PoolingMode::weightedmean),
-      has(PoolingMode::lasttoken), settings.normalize ? "  (2): Normalize()\n" : "");
+      settings.max_seq_length, python(settings.lower_case), settings.config.family->model_class, settings.config.hidden,
+      has(PoolingMode::cls), has(PoolingMode::mean), has(PoolingMode::max), has(PoolingMode::mean_sqrt_len),
+      has(PoolingMode::weightedmean), has(PoolingMode::lasttoken), settings.normalize ? "  (2): Normalize()\n" : "");
 }
 
 /// Where the JSON of the evaluation lies in a card, back-quotes excluded.

@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "model/bloom.h"
+#include "model/decoder.h"
 #include "model/safetensors.h"
 
 namespace sgpt {
 
 /// A tensor of f32 in the shape of `parameter`, fetched from `device` (its numbers, in the backend's memory) piece by
 /// piece while it is written. The model must outlive it.
-TensorToWrite parameter_tensor(const Bloom& model, const Parameter& parameter, std::string name, Matrix device);
+TensorToWrite parameter_tensor(const Decoder& model, const Parameter& parameter, std::string name, Matrix device);
 
 }  // namespace sgpt

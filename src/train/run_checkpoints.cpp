@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -47,13 +48,13 @@ Json file_entry(const fs::path& path) {
 }
 
 /// The numbers of `parameter` in a row that lies as the trained values do.
-Matrix same_place(const Bloom& model, const Parameter& parameter, Matrix row) {
+Matrix same_place(const Decoder& model, const Parameter& parameter, Matrix row) {
   const auto begin =
       static_cast<std::size_t>(parameter.value.f32() - static_cast<const float*>(model.trained_values().data));
   return {row.f32() + begin, parameter.info.rows, parameter.info.cols};
 }
 
-void write_tensors(const AtomicFolder& folder, const Bloom& model, const TrainerState& state) {
+void write_tensors(const AtomicFolder& folder, const Decoder& model, const TrainerState& state) {
   std::vector<TensorToWrite> trained;
   std::vector<TensorToWrite> moments;
   for (const Parameter& parameter : model.parameters()) {
@@ -130,15 +131,16 @@ MappedFile read_checked(const fs::path& folder, std::string_view name, const Jso
   return file;
 }
 
-void upload_tensor(const std::vector<CheckpointTensor>& tensors, const std::string& name, Matrix device,
-                   Backend& backend) {
+void upload_tensor(const std::vector<CheckpointTensor>& tensors, const std::string& name, const Decoder& model,
+                   const Parameter& parameter, Matrix device) {
   const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
   if (found == tensors.end()) throw UserError(fmt::format("the checkpoint has no tensor '{}'", name));
   if (found->type != DType::f32 || found->bytes.size() != device.bytes()) {
     broken(found->file, fmt::format("tensor '{}': {} bytes of f32 expected, {} of {} found", name, device.bytes(),
                                     found->bytes.size(), name_of(found->type)));
   }
-  backend.upload({found->bytes.data(), device.rows, device.cols}, device);
+  const auto size = static_cast<std::size_t>(device.size());
+  model.upload(parameter, {reinterpret_cast<const float*>(found->bytes.data()), size}, device);
 }
 
 /// Renamed first, so that no half-removed folder has a checkpoint's name.
@@ -226,16 +228,16 @@ RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
   return RunCheckpoint(std::move(content));
 }
 
-void RunCheckpoint::restore(Bloom& model, Trainer& trainer) const {
+void RunCheckpoint::restore(Decoder& model, Trainer& trainer) const {
   const auto trained = read_safetensors(content_->trained);
   const auto moments = read_safetensors(content_->moments);
   const TrainerState& state = trainer.state();
   for (const Parameter& parameter : model.parameters()) {
     if (!parameter.trained()) continue;
     const std::string& name = parameter.info.name;
-    upload_tensor(trained, name, parameter.value, model.backend());
-    upload_tensor(moments, first_moment_of(name), same_place(model, parameter, state.first_moment), model.backend());
-    upload_tensor(moments, second_moment_of(name), same_place(model, parameter, state.second_moment), model.backend());
+    upload_tensor(trained, name, model, parameter, parameter.value);
+    upload_tensor(moments, first_moment_of(name), model, parameter, same_place(model, parameter, state.first_moment));
+    upload_tensor(moments, second_moment_of(name), model, parameter, same_place(model, parameter, state.second_moment));
   }
   trainer.resume(step());
 }
@@ -255,7 +257,7 @@ std::vector<std::int64_t> RunCheckpoints::steps_in(const fs::path& folder) {
   return steps;
 }
 
-void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, const Bloom& model,
+void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, const Decoder& model,
                           const Trainer& trainer) {
   const fs::path target = folder_at(folder_, position.step);
   if (std::error_code none; fs::exists(target, none)) {

@@ -46,7 +46,7 @@ class RunCheckpoint {
   const std::filesystem::path& folder() const;
 
   /// Puts trained values and moments in place. Throws UserError when a tensor is missing or has another shape.
-  void restore(Bloom& model, Trainer& trainer) const;
+  void restore(Decoder& model, Trainer& trainer) const;
 
  private:
   struct Content;
@@ -69,7 +69,7 @@ class RunCheckpoints {
 
   /// Appears whole or not at all; older ones go only when it is safe on the disk. A whole one of the same
   /// step stays as it is.
-  void save(const RunPosition& position, const RunFacts& facts, const Bloom& model, const Trainer& trainer);
+  void save(const RunPosition& position, const RunFacts& facts, const Decoder& model, const Trainer& trainer);
 
   /// All that are whole, oldest first; broken ones are passed over with a warning. `folder` holds them.
   static std::vector<RunCheckpoint> all(const std::filesystem::path& folder);

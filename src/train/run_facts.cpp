@@ -100,9 +100,8 @@ RunFacts option_facts(const TrainOptions& options) {
   return facts;
 }
 
-std::uint64_t model_fingerprint(const BloomConfig& config, const Checkpoint& weights) {
-  std::string summary = fmt::format("bloom hidden={} layers={} heads={} vocabulary={} eps={}\n", config.hidden,
-                                    config.layers, config.heads, config.vocabulary, config.layer_norm_eps);
+std::uint64_t model_fingerprint(const Architecture& config, const Checkpoint& weights) {
+  std::string summary = summary_of(config) + "\n";
   const auto tensors = weights.tensors();
   std::vector<std::string> lines(tensors.size());
   parallel_tasks(std::ssize(tensors), [&](std::int64_t number) {

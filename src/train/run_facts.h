@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/architecture.h"
 #include "model/checkpoint.h"
-#include "model/config.h"
 #include "sgpt/trainer.h"
 
 namespace sgpt {
@@ -38,7 +38,7 @@ RunFacts unpacked(std::string_view bytes);
 RunFacts option_facts(const TrainOptions& options);
 
 /// A checksum of the configuration and of every byte of the weights.
-std::uint64_t model_fingerprint(const BloomConfig& config, const Checkpoint& weights);
+std::uint64_t model_fingerprint(const Architecture& config, const Checkpoint& weights);
 
 /// As it stands in files: 16 hexadecimal digits.
 std::string fingerprint_text(std::uint64_t fingerprint);

@@ -18,7 +18,7 @@ namespace {
 constexpr double kSlowRows = 64;      // a product with so few rows takes about twice its share
 constexpr double kNoticeable = 0.99;  // of a cost: below it a smaller chunk is worth it
 
-bool matrices_trained(const Bloom& model) {
+bool matrices_trained(const Decoder& model) {
   const auto parameters = model.parameters();
   return std::any_of(parameters.begin(), parameters.end(), [](const Parameter& parameter) {
     return parameter.info.kind == ParameterKind::matrix && parameter.trained();
@@ -27,7 +27,7 @@ bool matrices_trained(const Bloom& model) {
 
 /// What a step takes with chunks of a size, in forward passes: one forward, one backward of like cost, what is computed
 /// again, and the more for products with few rows.
-double cost(const Bloom& model, std::span<const TrainingBatch> batches, std::int64_t chunk_size,
+double cost(const Decoder& model, std::span<const TrainingBatch> batches, std::int64_t chunk_size,
             std::size_t activation_memory) {
   double sum = 0;
   for (const TrainingBatch& batch : batches) {
@@ -51,7 +51,7 @@ std::vector<std::int64_t> chunk_sizes(std::span<const TrainingBatch> batches) {
   return sizes;
 }
 
-std::uint64_t largest_step(const Bloom& model, std::span<const TrainingBatch> batches, std::int64_t chunk_size,
+std::uint64_t largest_step(const Decoder& model, std::span<const TrainingBatch> batches, std::int64_t chunk_size,
                            std::size_t activation_memory) {
   std::uint64_t largest = 0;
   for (const TrainingBatch& batch : batches) {
@@ -62,7 +62,7 @@ std::uint64_t largest_step(const Bloom& model, std::span<const TrainingBatch> ba
 
 /// Throws when a step with the largest of the batches needs more than is free beside `reserved` bytes that are still to
 /// be taken.
-void require_step_memory(const TrainOptions& options, const Bloom& model, std::span<const TrainingBatch> batches,
+void require_step_memory(const TrainOptions& options, const Decoder& model, std::span<const TrainingBatch> batches,
                          std::uint64_t reserved, const Communicator& ranks) {
   const std::int64_t chunk_size = options.grad_cache ? options.chunk_size : 0;
   const auto processes = static_cast<std::uint64_t>(ranks.local_size());
@@ -83,7 +83,7 @@ void require_step_memory(const TrainOptions& options, const Bloom& model, std::s
 
 }  // namespace
 
-StepMemory plan_step(const Bloom& model, const TrainingBatch& batch, std::int64_t chunk_size,
+StepMemory plan_step(const Decoder& model, const TrainingBatch& batch, std::int64_t chunk_size,
                      std::size_t activation_memory) {
   std::vector<ChunkBytes> chunks;
   std::int64_t longest = 0;
@@ -92,15 +92,15 @@ StepMemory plan_step(const Bloom& model, const TrainingBatch& batch, std::int64_
     longest = std::max(longest, tokens);
   }
   const std::size_t memory = chunk_size > 0 ? activation_memory : std::numeric_limits<std::size_t>::max();
-  const ActivationPlan plan = plan_activations(chunks, memory);
+  const ActivationPlan plan = plan_activations(chunks, memory, model.plan().share_again());
   const bool from_inputs =
       plan.count(Kept::inputs) > 0 || (plan.count(Kept::nothing) > 0 && plan.again == Keep::inputs);
   const Keep keep = from_inputs ? Keep::inputs : Keep::activations;
-  return {plan.bytes, training_working_bytes(model.config(), longest, keep, matrices_trained(model)),
+  return {plan.bytes, training_working_bytes(model.plan(), longest, keep, matrices_trained(model)),
           plan.computed_again};
 }
 
-std::int64_t choose_chunk_size(const Bloom& model, std::span<const TrainingBatch> batches,
+std::int64_t choose_chunk_size(const Decoder& model, std::span<const TrainingBatch> batches,
                                std::size_t activation_memory) {
   std::int64_t best = 0;
   double least = std::numeric_limits<double>::infinity();
@@ -113,7 +113,7 @@ std::int64_t choose_chunk_size(const Bloom& model, std::span<const TrainingBatch
   return best;
 }
 
-void require_weights_memory(const Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config,
+void require_weights_memory(const Backend& backend, const Checkpoint& checkpoint, const Architecture& config,
                             const TrainedParameters& which, ComputeType compute, const Communicator& ranks) {
   const DType stored = matrix_type(checkpoint, config);
   const WeightsMemory weights = plan_weights(backend, config, stored, which, compute);
@@ -128,7 +128,7 @@ void require_weights_memory(const Backend& backend, const Checkpoint& checkpoint
                  weights.unavoidable() + kProgramBytes, advice, ranks.local_size());
 }
 
-void settle_memory(TrainOptions& options, const Bloom& model, const MemoryFacts& facts,
+void settle_memory(TrainOptions& options, const Decoder& model, const MemoryFacts& facts,
                    std::int64_t recorded_chunk_size, Communicator& ranks) {
   const std::uint64_t moments = 2 * model.trained_values().bytes();
   if (options.grad_cache && !options.activation_memory) {

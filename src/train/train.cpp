@@ -82,7 +82,7 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
 }
 
 /// The checkpoint with the trained parameters, in f32, in place of its own.
-void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Bloom& model,
+void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Decoder& model,
           const std::string& card) {
   std::vector<TensorToWrite> tensors;
   for (const Parameter& parameter : model.parameters()) {
@@ -91,7 +91,7 @@ void save(const TrainOptions& options, const ModelFolder& settings, const Checkp
       tensors.push_back(parameter_tensor(model, parameter, name, parameter.value));
       continue;
     }
-    const CheckpointTensor& source = checkpoint.require(name, parameter.info.shape());
+    const CheckpointTensor& source = require_parameter(checkpoint, parameter.info, true);
     tensors.push_back({.name = name, .type = source.type, .shape = source.shape, .bytes = source.bytes, .fill = {}});
   }
   write_model_folder(settings, settings.transformer, options.output, tensors, card);
@@ -200,7 +200,7 @@ class TrainingRun {
     RunCheckpoints& checkpoints;
     std::optional<RunCheckpoint>& newest;  ///< to go on from; rank 0's
     const RunFacts& facts;
-    Bloom& model;
+    Decoder& model;
     Trainer& trainer;
     std::int64_t steps_per_epoch;
     Communicator& ranks;
@@ -375,7 +375,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
       choose_compute_type(wanted_type(options, recorded), *backend, stored, WeightUse::forward_and_backward), *backend,
       ranks);
   require_weights_memory(*backend, checkpoint, settings.config, which, options.compute, ranks);
-  Bloom model(*backend, checkpoint, settings.config, which, options.compute);
+  Decoder model(*backend, checkpoint, settings.config, which, options.compute);
 
   const TextPreparation preparation(Tokenizer::load(settings.transformer), settings, {});
   const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation, ranks);

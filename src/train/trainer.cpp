@@ -39,7 +39,9 @@ TrainedParameters trained_parameters(const Freezing& freezing) {
   TrainedParameters which;
   which.trained = [freezing](std::string_view name) {
     if (!freezing.all && !freezing.non_bias) return true;
-    if (freezing.train_embedding && name == "word_embeddings.weight") return true;
+    // The reference's rule is the name of the GPTs' embedding; BLOOM's has another.
+    const bool embedding = name == "word_embeddings.weight" || name.find("wte") != std::string_view::npos;
+    if (freezing.train_embedding && embedding) return true;
     return freezing.non_bias && name.find("bias") != std::string_view::npos;
   };
   which.decayed = [](std::string_view name) {
@@ -50,7 +52,7 @@ TrainedParameters trained_parameters(const Freezing& freezing) {
   return which;
 }
 
-Trainer::Trainer(Backend& backend, Bloom& model, const TrainerOptions& options, Communicator& ranks)
+Trainer::Trainer(Backend& backend, Decoder& model, const TrainerOptions& options, Communicator& ranks)
     : backend_(backend),
       model_(model),
       options_(options),

@@ -2,7 +2,7 @@
 // caller brings batches of token ids, and takes the trained values out of the model. Several ranks make a step
 // together: each brings its rows of the batch (or none), and all end with the same values.
 //
-//   Bloom model(backend, checkpoint, config, trained_parameters({.non_bias = true}));
+//   Decoder model(backend, checkpoint, config, trained_parameters({.non_bias = true}));
 //   Trainer trainer(backend, model, {.pooling = {PoolingMode::weightedmean}, .total_steps = 100});
 //   StepResult result = trainer.step(make_batch(preparation, examples));
 #pragma once
@@ -15,7 +15,7 @@
 
 #include "backend/backend.h"
 #include "base/communicator.h"
-#include "model/bloom.h"
+#include "model/decoder.h"
 #include "sgpt/pooling.h"
 #include "tensor/token_batch.h"
 #include "train/grad_cache.h"
@@ -70,7 +70,7 @@ struct TrainerState {
 class Trainer {
  public:
   /// Backend, model and communicator must outlive the trainer. Throws UserError when no parameter is trained.
-  Trainer(Backend& backend, Bloom& model, const TrainerOptions& options, Communicator& ranks = this_process_alone());
+  Trainer(Backend& backend, Decoder& model, const TrainerOptions& options, Communicator& ranks = this_process_alone());
 
   /// One step, by all ranks together. Throws UserError when loss or gradients are not finite; the model is then as
   /// before the step.
@@ -92,7 +92,7 @@ class Trainer {
   void update(double learning_rate, double gradient_scale);
 
   Backend& backend_;
-  Bloom& model_;
+  Decoder& model_;
   TrainerOptions options_;
   Communicator& ranks_;
   GradCache grad_cache_;

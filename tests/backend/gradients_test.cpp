@@ -3,6 +3,7 @@
 // order, so that the step can be large enough for float outputs.
 #include <functional>
 
+#include "attention_cases.h"
 #include "backend/reference/reference_backend.h"
 #include "matrices.h"
 
@@ -90,18 +91,53 @@ TEST_F(Gradients, Gelu) {
 
 TEST_F(Gradients, Attention) {
   const std::int64_t heads = 3, dim = 4, d = heads * dim;
-  const TokenBatch batch = random_.batch({3, 0, 1, 5});
+  const TokenBatch batch = random_.batch({3, 0, 1, 5, 11});
   const PackedTexts texts = backend_->place(batch, arena_);
-  Owned qkv = random_.matrix(texts.tokens, 3 * d), slopes(1, heads);
+  Owned slopes(1, heads);
   for (std::int64_t h = 0; h < heads; ++h) slopes[h] = 0.25f * static_cast<float>(h);
   const Owned dy = random_.matrix(texts.tokens, d);
-  Owned y(texts.tokens, d), sums(texts.tokens, heads), dqkv(texts.tokens, 3 * d);
-  backend_->attention(texts, qkv, slopes, y, sums);
-  backend_->attention_backward(texts, qkv, slopes, sums, dy, dqkv);
-  check(qkv, dqkv, [&] {
-    Owned out(texts.tokens, d);
-    backend_->attention(texts, qkv, slopes, out, {});
-    return weighted(out, dy);
+  for (const Scores& scores : all_scores()) {
+    SCOPED_TRACE(scores.name);
+    const AttentionOptions options = options_of(scores, slopes, dim);
+    QkvMatrices qkv = random_qkv(random_, scores.layout, texts.tokens, heads, dim, scores.scaled ? 1 : 0.7f);
+    QkvMatrices dqkv(scores.layout, texts.tokens, heads, dim);
+    Owned y(texts.tokens, d), sums(texts.tokens, heads);
+    backend_->attention(texts, qkv.view(), options, y, sums);
+    backend_->attention_backward(texts, qkv.view(), options, sums, dy, dqkv.view());
+    for (std::size_t i = 0; i < 3; ++i) {
+      check(qkv.parts[i], dqkv.parts[i], [&] {
+        Owned out(texts.tokens, d);
+        backend_->attention(texts, qkv.view(), options, out, {});
+        return weighted(out, dy);
+      });
+    }
+  }
+}
+
+TEST_F(Gradients, Rotation) {
+  const std::int64_t heads = 2, dim = 6;
+  const TokenBatch batch = random_.batch({4, 0, 3});
+  const PackedTexts texts = backend_->place(batch, arena_);
+  const Owned turns = random_turns(random_, 4, 4), weights = random_.matrix(texts.tokens, heads * dim);
+  Owned x = random_.matrix(texts.tokens, heads * dim), dx = weights;
+  backend_->rotate(texts, {dx, 0, dim}, heads, turns, true);
+  check(x, dx, [&] {
+    Owned turned = x;
+    backend_->rotate(texts, {turned, 0, dim}, heads, turns, false);
+    return weighted(turned, weights);
+  });
+}
+
+TEST_F(Gradients, PositionEmbedding) {
+  const TokenBatch batch = random_.batch({4, 0, 6});
+  const PackedTexts texts = backend_->place(batch, arena_);
+  Owned table = random_.matrix(7, 3), dtable(7, 3);
+  const Owned x = random_.matrix(texts.tokens, 3), dx = random_.matrix(texts.tokens, 3);
+  backend_->add_positions_backward(texts, dx, dtable);
+  check(table, dtable, [&] {
+    Owned sum = x;
+    backend_->add_positions(texts, table, sum);
+    return weighted(sum, dx);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "attention_cases.h"
 #include "base/threads.h"
 #include "devices.h"
 #include "matrices.h"
@@ -87,24 +88,30 @@ TEST_P(Invariance, TextsAreIndependent) {
     const TokenBatch batch = random_.batch(lengths);
     const PackedTexts texts = backend_->place(batch, arena_);
     const std::vector<PoolingMode> modes{PoolingMode::weightedmean, PoolingMode::mean, PoolingMode::max};
-    const Owned qkv = random_.matrix(texts.tokens, 3 * d), slopes = random_.matrix(1, heads, 0.1f);
-    const Owned dy = random_.matrix(texts.tokens, d);
-    Owned y(texts.tokens, d), sums(texts.tokens, heads), dqkv(texts.tokens, 3 * d), e(texts.texts, 3 * d);
-    backend_->attention(texts, qkv, slopes, y, sums);
-    backend_->attention_backward(texts, qkv, slopes, sums, dy, dqkv);
-    backend_->pool(texts, y, modes, e);
-    for (std::size_t b = 0; b < lengths.size(); ++b) {
-      const std::int64_t first = batch.offsets[b], n = lengths[b];
-      const TokenBatch alone = random_.batch({lengths[b]});
-      const PackedTexts text = backend_->place(alone, arena_);
-      Owned y1(n, d), sums1(n, heads), dqkv1(n, 3 * d), e1(1, 3 * d);
-      backend_->attention(text, qkv.slice(first, n), slopes, y1, sums1);
-      backend_->attention_backward(text, qkv.slice(first, n), slopes, sums1, dy.slice(first, n), dqkv1);
-      backend_->pool(text, y1, modes, e1);
-      EXPECT_TRUE(same_bits(y1, y.slice(first, n)));
-      EXPECT_TRUE(same_bits(sums1, sums.slice(first, n)));
-      EXPECT_TRUE(same_bits(dqkv1, dqkv.slice(first, n)));
-      EXPECT_TRUE(same_bits(e1, e.slice(static_cast<std::int64_t>(b), 1)));
+    const Owned slopes = random_.matrix(1, heads, 0.1f), dy = random_.matrix(texts.tokens, d);
+    for (const Scores& scores : all_scores()) {
+      SCOPED_TRACE(scores.name);
+      const AttentionOptions options = options_of(scores, slopes, dim);
+      QkvMatrices qkv = random_qkv(random_, scores.layout, texts.tokens, heads, dim, scores.scaled ? 1 : 0.5f);
+      QkvMatrices dqkv(scores.layout, texts.tokens, heads, dim);
+      Owned y(texts.tokens, d), sums(texts.tokens, heads), e(texts.texts, 3 * d);
+      backend_->attention(texts, qkv.view(), options, y, sums);
+      backend_->attention_backward(texts, qkv.view(), options, sums, dy, dqkv.view());
+      backend_->pool(texts, y, modes, e);
+      for (std::size_t b = 0; b < lengths.size(); ++b) {
+        const std::int64_t first = batch.offsets[b], n = lengths[b];
+        const TokenBatch alone = random_.batch({lengths[b]});
+        const PackedTexts text = backend_->place(alone, arena_);
+        QkvMatrices qkv1 = qkv.slice(first, n), dqkv1(scores.layout, n, heads, dim);
+        Owned y1(n, d), sums1(n, heads), e1(1, 3 * d);
+        backend_->attention(text, qkv1.view(), options, y1, sums1);
+        backend_->attention_backward(text, qkv1.view(), options, sums1, dy.slice(first, n), dqkv1.view());
+        backend_->pool(text, y1, modes, e1);
+        EXPECT_TRUE(same_bits(y1, y.slice(first, n)));
+        EXPECT_TRUE(same_bits(sums1, sums.slice(first, n)));
+        for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(dqkv1.parts[i], dqkv.slice(first, n).parts[i]));
+        EXPECT_TRUE(same_bits(e1, e.slice(static_cast<std::int64_t>(b), 1)));
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 // Every operation of every device against the reference, over one table of shapes.
 #include <fmt/format.h>
 
+#include "attention_cases.h"
 #include "backend/reference/reference_backend.h"
 #include "devices.h"
 #include "matrices.h"
@@ -103,7 +104,11 @@ TEST_P(Operations, LinearBackward) {
     const auto packed = backend_->pack(w, WeightUse::forward_and_backward, ComputeType::f32, {}, source);
     Owned dx(tokens(), in);
     backend_->linear_backward_input(dy, *packed, dx);
-    EXPECT_TRUE(near(dx, expected_dx, 2e-6));
+    EXPECT_LT(relative_error(dx, expected_dx), 2e-6);
+    Owned sum = x, expected_sum = x;
+    backend_->linear_backward_input(dy, *packed, sum, true);
+    reference_->linear_backward_input(dy, *plain, expected_sum, true);
+    EXPECT_LT(relative_error(sum, expected_sum), 2e-6);
   }
 
   Owned dw = random_.matrix(out, in), expected_dw = dw;
@@ -170,24 +175,98 @@ TEST_P(Operations, LayerNorm) {
 }
 
 TEST_P(Operations, Attention) {
-  const std::int64_t d = shape().d(), heads = shape().heads;
-  const Owned qkv = random_.matrix(tokens(), 3 * d, 1.5f);
+  const std::int64_t d = shape().d(), heads = shape().heads, dim = shape().dim;
   Owned slopes(1, heads);
   for (std::int64_t h = 0; h < heads; ++h) slopes[h] = 0.5f / static_cast<float>(1 << h);
-  Owned y(tokens(), d), sums(tokens(), heads), expected(tokens(), d), expected_sums(tokens(), heads);
-  backend_->attention(texts_, qkv, slopes, y, sums);
-  reference_->attention(texts_, qkv, slopes, expected, expected_sums);
-  EXPECT_TRUE(near(y, expected, 3e-6));
-  EXPECT_TRUE(near(sums, expected_sums, 3e-6));
-  Owned without(tokens(), d);
-  backend_->attention(texts_, qkv, slopes, without, {});
-  EXPECT_TRUE(same_bits(without, y));
+  for (const Scores& scores : all_scores()) {
+    SCOPED_TRACE(scores.name);
+    const AttentionOptions options = options_of(scores, slopes, dim);
+    // Scores that are not scaled shall not be larger than others.
+    const float spread = scores.scaled ? 1.5f : 1.5f / std::sqrt(std::sqrt(static_cast<float>(dim)));
+    QkvMatrices qkv = random_qkv(random_, scores.layout, tokens(), heads, dim, spread);
+    Owned y(tokens(), d), sums(tokens(), heads), expected(tokens(), d), expected_sums(tokens(), heads);
+    backend_->attention(texts_, qkv.view(), options, y, sums);
+    reference_->attention(texts_, qkv.view(), options, expected, expected_sums);
+    EXPECT_LT(relative_error(y, expected), 3e-6);
+    EXPECT_LT(relative_error(sums, expected_sums), 3e-6);
+    Owned without(tokens(), d);
+    backend_->attention(texts_, qkv.view(), options, without, {});
+    EXPECT_TRUE(same_bits(without, y));
 
-  const Owned dy = random_.matrix(tokens(), d);
-  Owned dqkv(tokens(), 3 * d, 99), expected_dqkv(tokens(), 3 * d);
-  backend_->attention_backward(texts_, qkv, slopes, expected_sums, dy, dqkv);
-  reference_->attention_backward(texts_, qkv, slopes, expected_sums, dy, expected_dqkv);
-  EXPECT_TRUE(near(dqkv, expected_dqkv, 1e-5));
+    const Owned dy = random_.matrix(tokens(), d);
+    QkvMatrices dqkv(scores.layout, tokens(), heads, dim, 99), expected_dqkv(scores.layout, tokens(), heads, dim);
+    backend_->attention_backward(texts_, qkv.view(), options, expected_sums, dy, dqkv.view());
+    reference_->attention_backward(texts_, qkv.view(), options, expected_sums, dy, expected_dqkv.view());
+    EXPECT_LT(relative_error(dqkv.joined(), expected_dqkv.joined()), 1e-5);
+    for (const Layout layout : {Layout::side_by_side, Layout::in_thirds, Layout::apart}) {
+      QkvMatrices other = qkv.as(layout), dother(layout, tokens(), heads, dim);
+      Owned same(tokens(), d);
+      backend_->attention(texts_, other.view(), options, same, {});
+      EXPECT_TRUE(same_bits(same, y));
+      backend_->attention_backward(texts_, other.view(), options, expected_sums, dy, dother.view());
+      const QkvMatrices back = dother.as(scores.layout);
+      for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(back.parts[i], dqkv.parts[i]));
+    }
+  }
+}
+
+TEST_P(Operations, Rotate) {
+  const std::int64_t heads = shape().heads, dim = shape().dim, dims = std::max<std::int64_t>(dim / 4 * 2, 2);
+  const Owned turns = random_turns(random_, std::max<std::int64_t>(texts_.longest, 1), dims);
+  const QkvMatrices before = random_qkv(random_, Layout::side_by_side, tokens(), heads, dim, 1);
+  QkvMatrices found = before, expected = before;
+  backend_->rotate(texts_, found.view().key, heads, turns, false);
+  reference_->rotate(texts_, expected.view().key, heads, turns, false);
+  EXPECT_LT(relative_error(found.parts[0], expected.parts[0]), 2e-7);
+  backend_->rotate(texts_, found.view().key, heads, turns, true);  // and back
+  EXPECT_LT(relative_error(found.parts[0], before.parts[0]), 4e-7);
+}
+
+TEST_P(Operations, Positions) {
+  const std::int64_t d = shape().d(), positions = texts_.longest + 2;
+  const Owned table = random_.matrix(positions, d), dx = random_.matrix(tokens(), d);
+  Owned x = random_.matrix(tokens(), d), expected = x, dtable = random_.matrix(positions, d), expected_dtable = dtable;
+  backend_->add_positions(texts_, table, x);
+  reference_->add_positions(texts_, table, expected);
+  EXPECT_TRUE(same_bits(x, expected));
+  backend_->add_positions_backward(texts_, dx, dtable);
+  reference_->add_positions_backward(texts_, dx, expected_dtable);
+  EXPECT_TRUE(same_bits(dtable, expected_dtable));
+
+  std::vector<std::uint16_t> halves(static_cast<std::size_t>(table.size()));
+  for (std::int64_t i = 0; i < table.size(); ++i) halves[static_cast<std::size_t>(i)] = f16_from_float(table[i]);
+  backend_->add_positions(texts_, ConstMatrix(halves.data(), positions, d, DType::f16), x);
+  reference_->add_positions(texts_, ConstMatrix(halves.data(), positions, d, DType::f16), expected);
+  EXPECT_TRUE(same_bits(x, expected));
+}
+
+/// With a table of biases a row has the bits that it has with its own bias for all.
+TEST_P(Operations, TablesOfBiases) {
+  const std::int64_t in = shape().d(), out = 2 * in + 1, rows = 3;
+  const Owned x = random_.matrix(tokens(), in), w = random_.matrix(out, in, 0.2f), weight = random_.matrix(1, in);
+  const Owned biases = random_.matrix(rows, out), norm_biases = random_.matrix(rows, in);
+  std::vector<std::int32_t> row_of(static_cast<std::size_t>(tokens()));
+  for (auto& row : row_of) row = random_.below(static_cast<int>(rows));
+  const auto packed = backend_->pack(w, WeightUse::forward, ComputeType::f32, {}, WeightSource::lasting);
+  const auto plain = reference_->pack(w, WeightUse::forward);
+  const Bias bias(biases, row_of.data()), norm_bias(norm_biases, row_of.data());
+  Owned y(tokens(), out), expected(tokens(), out), normed(tokens(), in), expected_normed(tokens(), in);
+  backend_->linear(x, *packed, bias, y, Epilogue::gelu);
+  reference_->linear(x, *plain, bias, expected, Epilogue::gelu);
+  EXPECT_LT(relative_error(y, expected), 2e-6);
+  backend_->layer_norm(x, weight, norm_bias, 1e-5f, normed, {});
+  reference_->layer_norm(x, weight, norm_bias, 1e-5f, expected_normed, {});
+  EXPECT_LT(relative_error(normed, expected_normed), 3e-6);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    Owned one(tokens(), out), one_normed(tokens(), in);
+    backend_->linear(x, *packed, biases.slice(row, 1), one, Epilogue::gelu);
+    backend_->layer_norm(x, weight, norm_biases.slice(row, 1), 1e-5f, one_normed, {});
+    for (std::int64_t t = 0; t < tokens(); ++t) {
+      if (row_of[static_cast<std::size_t>(t)] != row) continue;
+      EXPECT_TRUE(same_bits(y.slice(t, 1), one.slice(t, 1)));
+      EXPECT_TRUE(same_bits(normed.slice(t, 1), one_normed.slice(t, 1)));
+    }
+  }
 }
 
 TEST_P(Operations, Gelu) {

@@ -172,10 +172,10 @@ TEST_F(ComputeTypeTest, TrainingRefusesIntegersWhenItBegins) {
   quantize_model(model_);
   const auto backend = make_backend("cpu");
   const Checkpoint checkpoint = Checkpoint::open(model_);
-  const BloomConfig config = read_model_folder(model_).config;
+  const Architecture config = read_model_folder(model_).config;
   TrainedParameters biases;
   biases.trained = [](std::string_view name) { return name.ends_with("bias"); };
-  EXPECT_THAT([&] { Bloom(*backend, checkpoint, config, biases); },
+  EXPECT_THAT([&] { Decoder(*backend, checkpoint, config, biases); },
               ThrowsMessage<UserError>(::testing::AllOf(HasSubstr("f32, f16 or bf16"), HasSubstr("found i8"))));
 }
 

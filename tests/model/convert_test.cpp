@@ -10,12 +10,13 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "file_builders.h"
 #include "fixtures.h"
-#include "model/bloom.h"
 #include "model/checkpoint.h"
+#include "model/decoder.h"
 #include "model/model_folder.h"
 #include "sanitizers.h"
 #include "sgpt/error.h"
@@ -52,8 +53,11 @@ float rounded(float value, DType type) {
 
 /// Every number of `source`, rounded, is in `target`.
 void expect_rounded(const Checkpoint& source, const Checkpoint& target, DType type) {
-  ASSERT_EQ(target.tensors().size(), source.tensors().size());
+  std::set<const std::byte*> places;  // a head that lies where the embedding lies is written once
+  for (const CheckpointTensor& tensor : source.tensors()) places.insert(tensor.bytes.data());
+  ASSERT_EQ(target.tensors().size(), places.size());
   for (const CheckpointTensor& tensor : source.tensors()) {
+    if (tensor.name == "lm_head.weight" && places.size() < source.tensors().size()) continue;
     const CheckpointTensor& found = target.require(tensor.name, tensor.shape);
     ASSERT_EQ(found.type, type) << tensor.name;
     for (std::int64_t i = 0; i < tensor.matrix().size(); ++i) {
@@ -120,7 +124,7 @@ TEST(Convert, Int8HoldsMatricesWithTheirScalesAndAllElseAsItIs) {
   convert_model(source_folder, temp / "target", {.type = WeightType::int8, .shard_bytes = 100'000});
   const Checkpoint source = Checkpoint::open(source_folder);
   const Checkpoint target = Checkpoint::open(temp / "target");
-  for (const ParameterInfo& parameter : bloom_parameters(read_model_folder(source_folder).config)) {
+  for (const ParameterInfo& parameter : decoder_parameters(read_model_folder(source_folder).config)) {
     const CheckpointTensor& from = source.require(parameter.name, parameter.shape());
     if (parameter.kind != ParameterKind::matrix) {
       const CheckpointTensor& to = target.require(parameter.name, parameter.shape());

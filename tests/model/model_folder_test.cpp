@@ -236,7 +236,7 @@ std::vector<BrokenFolder> broken_folders() {
       {"DefaultPrompt", "config_sentence_transformers.json",
        R"({"prompts":{"query":"query: "},"default_prompt_name":"query"})", "default_prompt_name"},
       {"Adapter", "adapter_config.json", "{}", "PEFT"},
-      {"NoBloom", "config.json", R"({"model_type":"gptj"})", "gptj"},
+      {"AnotherFamily", "config.json", R"({"model_type":"t5"})", "t5"},
       {"ModulesNoJson", "modules.json", "[", "not valid JSON"},
   };
 }

@@ -131,7 +131,7 @@ TEST(ModelFolderWriter, ATokenizerAloneIsEnough) {
   const TempFolder temp;
   testing::write_tiny_tokenizer(temp / "my-tokenizer.json");
   ModelFolder settings;
-  settings.config = {32, 2, 4, 272, 1e-5f};
+  settings.config = make_architecture("bloom", {32, 2, 4, 272});
   settings.pooling = {PoolingMode::weightedmean};
   const float one = 1;
   const TensorToWrite tensor{"ln_f.bias", DType::f32, {1}, std::as_bytes(std::span(&one, 1)), {}};

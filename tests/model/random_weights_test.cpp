@@ -10,14 +10,14 @@
 #include <stdexcept>
 #include <vector>
 
-#include "model/bloom.h"
+#include "model/decoder.h"
 #include "model/describe.h"
 #include "model/memory_plan.h"
 
 namespace sgpt {
 namespace {
 
-constexpr BloomConfig kSmall{64, 2, 4, 5000, 1e-5f};  // an embedding of several pieces' blocks
+const Architecture kSmall = make_architecture("bloom", {64, 2, 4, 5000});  // an embedding of several pieces' blocks
 
 std::vector<float> values_of(const TensorToWrite& tensor, std::size_t piece) {
   std::vector<float> values(static_cast<std::size_t>(*element_count(tensor.shape)));
@@ -37,7 +37,7 @@ const TensorToWrite& named(const std::vector<TensorToWrite>& weights, const char
 
 TEST(RandomWeights, HaveTheDistributionOfANewModel) {
   const auto weights = random_weights(kSmall, 0);
-  EXPECT_EQ(weights.size(), bloom_parameters(kSmall).size());
+  EXPECT_EQ(weights.size(), decoder_parameters(kSmall).size());
   for (const char* name : {"word_embeddings.weight", "h.1.mlp.dense_h_to_4h.weight"}) {
     const std::vector<float> values = values_of(named(weights, name), 4 << 20);
     double sum = 0;
@@ -62,8 +62,8 @@ TEST(RandomWeights, DependOnTheSeedAlone) {
 }
 
 TEST(MemoryPlan, CountsTheParametersOfKnownModels) {
-  EXPECT_EQ(parameter_count({1024, 24, 16, 250880, 1e-5f}), 559'214'592);
-  EXPECT_EQ(parameter_count({4096, 30, 32, 250880, 1e-5f}), 7'069'016'064);
+  EXPECT_EQ(parameter_count(make_architecture("bloom", {1024, 24, 16, 250880})), 559'214'592);
+  EXPECT_EQ(parameter_count(make_architecture("bloom", {4096, 30, 32, 250880})), 7'069'016'064);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ TrainOptions published_options() {
 
 ModelFolder published_settings() {
   ModelFolder settings;
-  settings.config.hidden = 4096;
+  settings.config = make_architecture("bloom", {4096, 30, 32, 250880});
   settings.pooling = {PoolingMode::weightedmean};
   settings.max_seq_length = 300;
   return settings;

@@ -68,7 +68,7 @@ Outcome three_steps(const Setting& setting, std::span<const TextExample> rows, C
   const auto backend = make_backend(setting.backend);
   const Checkpoint checkpoint = Checkpoint::open(folder.transformer);
   const TextPreparation preparation(Tokenizer::load(folder.tokenizer_file()), folder, {.brackets = true});
-  Bloom model(*backend, checkpoint, folder.config, trained_parameters({.non_bias = setting.bitfit}));
+  Decoder model(*backend, checkpoint, folder.config, trained_parameters({.non_bias = setting.bitfit}));
   TrainerOptions options;
   options.pooling = {PoolingMode::weightedmean};
   options.learning_rate = 1e-3;

@@ -44,7 +44,7 @@ class StepMemoryTest : public ::testing::Test {
   std::filesystem::path folder_;
   std::unique_ptr<Backend> backend_;
   Checkpoint checkpoint_;
-  Bloom model_;
+  Decoder model_;
 };
 
 TEST_F(StepMemoryTest, IsThatOfTheLargestChunk) {

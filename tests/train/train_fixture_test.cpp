@@ -79,7 +79,7 @@ class Training {
   }
 
   Trainer& trainer() { return trainer_; }
-  const Bloom& model() const { return model_; }
+  const Decoder& model() const { return model_; }
 
  private:
   TrainerOptions options(const json& data, Chunks chunks) const {
@@ -100,7 +100,7 @@ class Training {
   std::unique_ptr<Backend> backend_;
   Checkpoint checkpoint_;
   TextPreparation preparation_;
-  Bloom model_;
+  Decoder model_;
   Trainer trainer_;
 };
 
@@ -110,9 +110,10 @@ struct Difference {
   double largest = 0;
 };
 
-Difference difference(const Bloom& model, ConstMatrix device, const CheckpointTensor& expected) {
+Difference difference(const Decoder& model, const Parameter& parameter, ConstMatrix device,
+                      const CheckpointTensor& expected) {
   std::vector<float> values(static_cast<std::size_t>(device.size()));
-  model.backend().download(device, Matrix(values.data(), device.rows, device.cols));
+  model.download(parameter, device, values);
   const ConstMatrix golden = expected.matrix();
   Difference result;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -190,7 +191,8 @@ class TrainFixture : public ::testing::TestWithParam<std::string> {
     const auto golden = read_safetensors(file);
     EXPECT_EQ(golden.size(), trained_tensors(run.model()));
     for (const CheckpointTensor& tensor : golden) {
-      const Difference found = difference(run.model(), run.model().parameter(tensor.name).gradient, tensor);
+      const Parameter& parameter = run.model().parameter(tensor.name);
+      const Difference found = difference(run.model(), parameter, parameter.gradient, tensor);
       EXPECT_LE(found.error, 1e-4 * found.largest) << tensor.name;
     }
   }
@@ -198,12 +200,13 @@ class TrainFixture : public ::testing::TestWithParam<std::string> {
   static void expect_final_parameters(const Case& fixture, const Training& run) {
     const MappedFile file(fixture.tensors("final"));
     for (const CheckpointTensor& tensor : read_safetensors(file)) {
-      const Difference found = difference(run.model(), run.model().parameter(tensor.name).value, tensor);
+      const Parameter& parameter = run.model().parameter(tensor.name);
+      const Difference found = difference(run.model(), parameter, parameter.value, tensor);
       EXPECT_LE(found.error, 1e-5) << tensor.name;
     }
   }
 
-  static std::size_t trained_tensors(const Bloom& model) {
+  static std::size_t trained_tensors(const Decoder& model) {
     const auto parameters = model.parameters();
     return static_cast<std::size_t>(
         std::count_if(parameters.begin(), parameters.end(), [](const Parameter& p) { return p.trained(); }));
@@ -236,13 +239,16 @@ struct Agreement {
   double difference = 0;
 };
 
-Agreement agreement(const Case& fixture, const Bloom& model) {
+Agreement agreement(const Case& fixture, const Decoder& model) {
   const MappedFile file(fixture.tensors("grads"));
   double found_squares = 0, golden_squares = 0, products = 0;
   for (const CheckpointTensor& tensor : read_safetensors(file)) {
-    const ConstMatrix found = model.parameter(tensor.name).gradient, golden = tensor.matrix();
-    for (std::int64_t i = 0; i < found.size(); ++i) {
-      const double a = found.f32()[i], b = golden.f32()[i];
+    const Parameter& parameter = model.parameter(tensor.name);
+    std::vector<float> found(static_cast<std::size_t>(parameter.gradient.size()));
+    model.download(parameter, parameter.gradient, found);
+    const auto* golden = tensor.matrix().f32();
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const double a = found[i], b = golden[i];
       found_squares += a * a, golden_squares += b * b, products += a * b;
     }
   }

@@ -49,7 +49,7 @@ class Training {
   TrainingBatch batch() const { return make_batch(preparation_, examples()); }
   StepResult step() { return trainer_.step(batch()); }
   Trainer& trainer() { return trainer_; }
-  Bloom& model() { return model_; }
+  Decoder& model() { return model_; }
 
   std::vector<float> values() const { return downloaded(model_.trained_values()); }
   std::vector<float> gradients() const { return downloaded(model_.trained_gradients()); }
@@ -65,7 +65,7 @@ class Training {
   std::unique_ptr<Backend> backend_;
   Checkpoint checkpoint_;
   TextPreparation preparation_;
-  Bloom model_;
+  Decoder model_;
   Trainer trainer_;
 };
 

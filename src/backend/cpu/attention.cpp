@@ -24,13 +24,15 @@ struct Softmax {
   float sum;
 };
 
-/// Turns the scores of query i into exp(score − highest), zeros from key i + 1 up to key `end`.
-HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::int64_t end, float* row) {
+/// Turns the scores of query i into exp(score − highest), zeros for the keys from `begin` to `end` that it does not
+/// see.
+HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::int64_t begin, std::int64_t end,
+                               float* row) {
   const F f;
-  const std::int64_t keys = i + 1;
+  const std::int64_t first = head.first_key(i), keys = i + 1;
   const Floats lowest = broadcast(-1e30f);
   Floats highest = lowest;
-  for (std::int64_t j = 0; j < keys; j += lanes()) {
+  for (std::int64_t j = first; j < keys; j += lanes()) {
     Floats score = biased(hn::LoadU(f, row + j), head, i, j);
     if (keys - j < lanes()) score = hn::IfThenElse(hn::FirstN(f, static_cast<std::size_t>(keys - j)), score, lowest);
     highest = hn::Max(highest, score);
@@ -38,16 +40,17 @@ HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::i
   }
   const float top = hn::GetLane(hn::MaxOfLanes(f, highest));
   Floats sum = hn::Zero(f);
-  for (std::int64_t j = 0; j < keys; j += lanes()) {
+  for (std::int64_t j = first; j < keys; j += lanes()) {
     const Floats p = first_lanes(exp_of(hn::Sub(hn::LoadU(f, row + j), broadcast(top))), keys - j);
     sum = hn::Add(sum, p);
     hn::StoreU(p, f, row + j);
   }
-  zero_from(row, round_up(keys, lanes()), end);
+  zero_between(row, begin, first);
+  zero_from(row, first + round_up(keys - first, lanes()), end);
   return {top, sum_of(sum)};
 }
 
-void attend_head(const AttentionHead& head, float* y, float* log_sums, Workspace& workspace) {
+void attend_head(const AttentionHead& head, HeadRows<float> y, float* log_sums, Workspace& workspace) {
   const std::int64_t n = head.length, dim = head.dim;
   const std::int64_t stride = score_stride(n), out_stride = round_up(dim, panel_width());
   float* keys = workspace.floats(kKeys, panels_size(dim, n));      // Kᵀ [dim, n]
@@ -55,20 +58,20 @@ void attend_head(const AttentionHead& head, float* y, float* log_sums, Workspace
   float* queries = workspace.floats(kQueries, kBlockRows * dim);
   float* scores = workspace.floats(kScores, kBlockRows * stride);
   float* out = workspace.floats(kOut, kBlockRows * out_stride);
-  pack_panels(head.qkv + dim, 1, head.qkv_stride, dim, n, keys);
-  pack_panels(head.qkv + 2 * dim, head.qkv_stride, 1, n, dim, values);
+  pack_panels(head.k.data, 1, head.k.stride, dim, n, keys);
+  pack_panels(head.v.data, head.v.stride, 1, n, dim, values);
 
   for (std::int64_t first = 0; first < n; first += kBlockRows) {
-    const std::int64_t rows = HWY_MIN(kBlockRows, n - first);
-    copy_rows(head.qkv + first * head.qkv_stride, head.qkv_stride, rows, dim, queries);
-    multiply_below_diagonal(first, rows, dim, queries, keys, scores, stride);
+    const std::int64_t rows = HWY_MIN(kBlockRows, n - first), begin = block_begin(head, first);
+    copy_rows(head.q.data + first * head.q.stride, head.q.stride, rows, dim, queries);
+    multiply_below_diagonal(begin, first, rows, dim, queries, keys, scores, stride);
     Softmax softmax[kBlockRows];
     for (std::int64_t r = 0; r < rows; ++r)
-      softmax[r] = softmax_row(head, first + r, first + rows, scores + r * stride);
-    multiply_triangle(first, rows, n, dim, scores, stride, values, out, out_stride);
+      softmax[r] = softmax_row(head, first + r, begin, first + rows, scores + r * stride);
+    multiply_triangle(begin, first, rows, n, dim, scores, stride, values, out, out_stride);
     for (std::int64_t r = 0; r < rows; ++r) {
       const Floats scale = broadcast(1.0f / softmax[r].sum);
-      float* to = y + (first + r) * head.y_stride;
+      float* to = y.data + (first + r) * y.stride;
       for (std::int64_t c = 0; c < dim; c += lanes()) {
         store(hn::Mul(hn::LoadU(F(), out + r * out_stride + c), scale), to + c, dim - c);
       }
@@ -85,7 +88,7 @@ namespace sgpt::cpu {
 
 HWY_EXPORT(attend_head);
 
-void attend(const AttentionHead& head, float* y, float* log_sums, Workspace& workspace) {
+void attend(const AttentionHead& head, HeadRows<float> y, float* log_sums, Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(attend_head)(head, y, log_sums, workspace);
 }
 

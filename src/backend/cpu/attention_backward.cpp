@@ -31,33 +31,37 @@ enum BackwardSlot : std::size_t {
 };
 
 /// From the products q·k in `p` and dy·v in `ds`: p = exp(score − log sum) and ds = p · (ds − Σ p·ds) · scale, both
-/// zero from key i + 1 up to key `end`.
-HWY_INLINE void softmax_backward_row(const AttentionHead& head, std::int64_t i, std::int64_t end, float* p, float* ds) {
+/// zero for the keys from `begin` to `end` that the query does not see.
+HWY_INLINE void softmax_backward_row(const AttentionHead& head, std::int64_t i, std::int64_t begin, std::int64_t end,
+                                     float* p, float* ds) {
   const F f;
-  const std::int64_t keys = i + 1;
+  const std::int64_t first = head.first_key(i), keys = i + 1;
   const Floats log_sum = broadcast(head.log_sums[i * head.heads]);
   Floats sum = hn::Zero(f);
-  for (std::int64_t j = 0; j < keys; j += lanes()) {
+  for (std::int64_t j = first; j < keys; j += lanes()) {
     const Floats score = hn::Sub(biased(hn::LoadU(f, p + j), head, i, j), log_sum);
     const Floats weight = first_lanes(exp_of(score), keys - j);
     sum = hn::Add(sum, first_lanes(hn::Mul(weight, hn::LoadU(f, ds + j)), keys - j));
     hn::StoreU(weight, f, p + j);
   }
   const Floats mean = broadcast(sum_of(sum)), scale = broadcast(head.scale);
-  for (std::int64_t j = 0; j < keys; j += lanes()) {
+  for (std::int64_t j = first; j < keys; j += lanes()) {
     const Floats change = hn::Mul(hn::Sub(hn::LoadU(f, ds + j), mean), scale);
     hn::StoreU(first_lanes(hn::Mul(hn::LoadU(f, p + j), change), keys - j), f, ds + j);
   }
-  zero_from(p, round_up(keys, lanes()), end);
-  zero_from(ds, round_up(keys, lanes()), end);
+  for (float* row : {p, ds}) {
+    zero_between(row, begin, first);
+    zero_from(row, first + round_up(keys - first, lanes()), end);
+  }
 }
 
-/// sums[keys, dim] += weightsᵀ · panels, over the query rows that see each key.
-HWY_INLINE void add_transposed(std::int64_t first_row, std::int64_t rows, std::int64_t dim, const float* weights,
-                               std::int64_t stride, const float* panels, float* sums, std::int64_t sums_stride) {
+/// sums[keys, dim] += weightsᵀ · panels for the keys from `begin` on, over the query rows at or past each key.
+HWY_INLINE void add_transposed(std::int64_t begin, std::int64_t first_row, std::int64_t rows, std::int64_t dim,
+                               const float* weights, std::int64_t stride, const float* panels, float* sums,
+                               std::int64_t sums_stride) {
   const std::int64_t keys = first_row + rows;
   for (std::int64_t first = 0; first < dim; first += panel_width()) {
-    for (std::int64_t j = 0; j < keys; j += kKernelRows) {
+    for (std::int64_t j = begin; j < keys; j += kKernelRows) {
       const std::int64_t skipped = HWY_MAX(std::int64_t{0}, j - first_row);
       panel_times_rows(HWY_MIN(kKernelRows, keys - j), dim - first, {weights + skipped * stride + j, 1, stride},
                        panels + first * rows + skipped * panel_width(), rows - skipped, sums + j * sums_stride + first,
@@ -73,7 +77,8 @@ HWY_INLINE void store_rows(const float* from, std::int64_t from_stride, std::int
   }
 }
 
-void attend_head_backward(const AttentionHead& head, const float* dy, float* dqkv, Workspace& workspace) {
+void attend_head_backward(const AttentionHead& head, HeadRows<const float> dy, const AttentionGradients& gradients,
+                          Workspace& workspace) {
   const std::int64_t n = head.length, dim = head.dim;
   const std::int64_t stride = score_stride(n), wide = round_up(dim, panel_width());
   const auto panels = [&](BackwardSlot slot, std::int64_t inner, std::int64_t cols) {
@@ -87,30 +92,30 @@ void attend_head_backward(const AttentionHead& head, const float* dy, float* dqk
   float *p = workspace.floats(kP, kBackwardRows * stride), *ds = workspace.floats(kDs, kBackwardRows * stride);
   float* dq = workspace.floats(kDq, kBackwardRows * wide);
   float *dk = workspace.floats(kDk, n * wide), *dv = workspace.floats(kDv, n * wide);
-  pack_panels(head.qkv + dim, 1, head.qkv_stride, dim, n, keys_t);
-  pack_panels(head.qkv + 2 * dim, 1, head.qkv_stride, dim, n, values_t);
-  pack_panels(head.qkv + dim, head.qkv_stride, 1, n, dim, keys);
+  pack_panels(head.k.data, 1, head.k.stride, dim, n, keys_t);
+  pack_panels(head.v.data, 1, head.v.stride, dim, n, values_t);
+  pack_panels(head.k.data, head.k.stride, 1, n, dim, keys);
   std::memset(dk, 0, static_cast<std::size_t>(n * wide) * sizeof(float));
   std::memset(dv, 0, static_cast<std::size_t>(n * wide) * sizeof(float));
 
   for (std::int64_t first = 0; first < n; first += kBackwardRows) {
-    const std::int64_t rows = HWY_MIN(kBackwardRows, n - first);
-    copy_rows(head.qkv + first * head.qkv_stride, head.qkv_stride, rows, dim, queries);
-    copy_rows(dy + first * head.y_stride, head.y_stride, rows, dim, dys);
+    const std::int64_t rows = HWY_MIN(kBackwardRows, n - first), begin = block_begin(head, first);
+    copy_rows(head.q.data + first * head.q.stride, head.q.stride, rows, dim, queries);
+    copy_rows(dy.data + first * dy.stride, dy.stride, rows, dim, dys);
     pack_panels(queries, dim, 1, rows, dim, query_panels);
     pack_panels(dys, dim, 1, rows, dim, dy_panels);
-    multiply_below_diagonal(first, rows, dim, queries, keys_t, p, stride);
-    multiply_below_diagonal(first, rows, dim, dys, values_t, ds, stride);
+    multiply_below_diagonal(begin, first, rows, dim, queries, keys_t, p, stride);
+    multiply_below_diagonal(begin, first, rows, dim, dys, values_t, ds, stride);
     for (std::int64_t r = 0; r < rows; ++r) {
-      softmax_backward_row(head, first + r, first + rows, p + r * stride, ds + r * stride);
+      softmax_backward_row(head, first + r, begin, first + rows, p + r * stride, ds + r * stride);
     }
-    add_transposed(first, rows, dim, p, stride, dy_panels, dv, wide);
-    add_transposed(first, rows, dim, ds, stride, query_panels, dk, wide);
-    multiply_triangle(first, rows, n, dim, ds, stride, keys, dq, wide);
-    store_rows(dq, wide, rows, dim, dqkv + first * head.qkv_stride, head.qkv_stride);
+    add_transposed(begin, first, rows, dim, p, stride, dy_panels, dv, wide);
+    add_transposed(begin, first, rows, dim, ds, stride, query_panels, dk, wide);
+    multiply_triangle(begin, first, rows, n, dim, ds, stride, keys, dq, wide);
+    store_rows(dq, wide, rows, dim, gradients.dq.data + first * gradients.dq.stride, gradients.dq.stride);
   }
-  store_rows(dk, wide, n, dim, dqkv + dim, head.qkv_stride);
-  store_rows(dv, wide, n, dim, dqkv + 2 * dim, head.qkv_stride);
+  store_rows(dk, wide, n, dim, gradients.dk.data, gradients.dk.stride);
+  store_rows(dv, wide, n, dim, gradients.dv.data, gradients.dv.stride);
 }
 
 }  // namespace sgpt::cpu::HWY_NAMESPACE
@@ -121,8 +126,9 @@ namespace sgpt::cpu {
 
 HWY_EXPORT(attend_head_backward);
 
-void attend_backward(const AttentionHead& head, const float* dy, float* dqkv, Workspace& workspace) {
-  HWY_DYNAMIC_DISPATCH(attend_head_backward)(head, dy, dqkv, workspace);
+void attend_backward(const AttentionHead& head, HeadRows<const float> dy, const AttentionGradients& gradients,
+                     Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(attend_head_backward)(head, dy, gradients, workspace);
 }
 
 }  // namespace sgpt::cpu

@@ -1,4 +1,4 @@
-// What the attention's forward and backward pass share: blocks of query rows against all keys up to them.
+// What the attention's forward and backward pass share: blocks of query rows against the keys that they see.
 #if defined(SGPT_CPU_ATTENTION_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef SGPT_CPU_ATTENTION_ROWS_INL_H
 #undef SGPT_CPU_ATTENTION_ROWS_INL_H
@@ -20,11 +20,17 @@ HWY_INLINE void copy_rows(const float* from, std::int64_t stride, std::int64_t r
   }
 }
 
-/// scores[rows, keys] = queries · panels for the rows from `first_row` of a text on; what lies wholly past the diagonal
-/// is left undefined.
-HWY_INLINE void multiply_below_diagonal(std::int64_t first_row, std::int64_t rows, std::int64_t dim,
+/// The first key that a block of query rows is multiplied with: where the panel begins that holds the first one that
+/// its first row sees.
+HWY_INLINE std::int64_t block_begin(const AttentionHead& head, std::int64_t first_row) {
+  return head.first_key(first_row) / panel_width() * panel_width();
+}
+
+/// scores[rows, keys] = queries · panels for the rows from `first_row` of a text on and the keys from `begin`, where a
+/// panel begins; what lies wholly past the diagonal is left undefined.
+HWY_INLINE void multiply_below_diagonal(std::int64_t begin, std::int64_t first_row, std::int64_t rows, std::int64_t dim,
                                         const float* queries, const float* panels, float* scores, std::int64_t stride) {
-  for (std::int64_t first = 0; first < first_row + rows; first += panel_width()) {
+  for (std::int64_t first = begin; first < first_row + rows; first += panel_width()) {
     for (std::int64_t r = 0; r < rows; r += kKernelRows) {
       const std::int64_t group = HWY_MIN(kKernelRows, rows - r), keys = first_row + r + group;
       if (keys <= first) continue;
@@ -34,15 +40,17 @@ HWY_INLINE void multiply_below_diagonal(std::int64_t first_row, std::int64_t row
   }
 }
 
-/// out[rows, dim] = weights[rows, keys] · panels, each row over the keys up to its own (weights past them being zero).
-HWY_INLINE void multiply_triangle(std::int64_t first_row, std::int64_t rows, std::int64_t length, std::int64_t dim,
-                                  const float* weights, std::int64_t stride, const float* panels, float* out,
-                                  std::int64_t out_stride) {
+/// out[rows, dim] = weights[rows, keys] · panels, each row over the keys from `begin` up to its own (weights of those
+/// that it does not see being zero).
+HWY_INLINE void multiply_triangle(std::int64_t begin, std::int64_t first_row, std::int64_t rows, std::int64_t length,
+                                  std::int64_t dim, const float* weights, std::int64_t stride, const float* panels,
+                                  float* out, std::int64_t out_stride) {
   for (std::int64_t first = 0; first < dim; first += panel_width()) {
     for (std::int64_t r = 0; r < rows; r += kKernelRows) {
       const std::int64_t group = HWY_MIN(kKernelRows, rows - r);
-      panel_times_rows(group, dim - first, {weights + r * stride, stride, 1}, panels + first * length,
-                       first_row + r + group, out + r * out_stride + first, out_stride, false);
+      panel_times_rows(group, dim - first, {weights + r * stride + begin, stride, 1},
+                       panels + first * length + begin * panel_width(), first_row + r + group - begin,
+                       out + r * out_stride + first, out_stride, false);
     }
   }
 }
@@ -59,6 +67,11 @@ HWY_INLINE Floats biased(Floats dot, const AttentionHead& head, std::int64_t i, 
 /// Zeros row[from, to) and up to a vector more.
 HWY_INLINE void zero_from(float* row, std::int64_t from, std::int64_t to) {
   for (; from < to; from += lanes()) hn::StoreU(hn::Zero(F()), F(), row + from);
+}
+
+/// Zeros row[from, to) and nothing more.
+HWY_INLINE void zero_between(float* row, std::int64_t from, std::int64_t to) {
+  if (from < to) std::memset(row + from, 0, static_cast<std::size_t>(to - from) * sizeof(float));
 }
 
 }  // namespace sgpt::cpu::HWY_NAMESPACE

@@ -183,17 +183,17 @@ std::unique_ptr<PackedWeight> CpuBackend::packed(const StridedMatrix& weight, We
 
 void CpuBackend::repack(PackedWeight& weight) { dynamic_cast<CpuWeight&>(weight).fill(workspaces_); }
 
-void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
                         Matrix before_gelu) {
   checks::multiplies(x, weight, y, before_gelu);
-  const LinearEpilogue finish{bias ? bias.f32() : nullptr, epilogue, y, before_gelu};
+  const LinearEpilogue finish{bias, epilogue, y, before_gelu};
   cpu_weight(weight).multiply(products_, strided(x), [&](const Tile& tile) { finish_linear(finish, tile); });
 }
 
-void CpuBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {
+void CpuBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) {
   checks::multiplies_backward(dy, weight, dx);
   products_.multiply(strided(dy), cpu_weight(weight).backward(),
-                     [&](const Tile& tile) { finish_product(tile, 1, false, dx); });
+                     [&](const Tile& tile) { finish_product(tile, 1, add, dx); });
 }
 
 void CpuBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {

@@ -6,6 +6,7 @@
 
 #include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
+#include "backend/cpu/tokens.h"
 #include "backend/cpu/vector_ops.h"
 #include "base/parallel.h"
 
@@ -60,11 +61,42 @@ void CpuBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix
   });
 }
 
-void CpuBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y, Matrix stats) {
+void CpuBackend::add_positions(const PackedTexts& texts, ConstMatrix table, Matrix x) {
+  checks::adds_positions(texts, table, x);
+  for_each_token(texts, [&](std::int64_t t, std::int64_t position) {
+    const ConstMatrix row = table.slice(position, 1);
+    if (row.type == DType::f32) return add_to(row.f32(), row.cols, x.f32_row(t));
+    thread_local std::vector<float> floats;
+    floats.resize(static_cast<std::size_t>(row.cols));
+    convert_to_floats(row.data, row.type, row.cols, floats.data());
+    add_to(floats.data(), row.cols, x.f32_row(t));
+  });
+}
+
+void CpuBackend::add_positions_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) {
+  checks::adds_positions(texts, dtable, dx);
+  // By columns, as embed_backward.
+  parallel_ranges(dx.cols, kColumnsPerTask / 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = 0; b < texts.texts; ++b) {
+      for (std::int64_t t = texts.offsets[b]; t < texts.offsets[b + 1]; ++t) {
+        add_to(dx.f32_row(t) + begin, end - begin, dtable.f32_row(t - texts.offsets[b]) + begin);
+      }
+    }
+  });
+}
+
+void CpuBackend::layer_norm(ConstMatrix x, ConstMatrix weight, const Bias& bias, float eps, Matrix y, Matrix stats) {
   checks::normalizes_layer(x, weight, y, stats);
   parallel_ranges(x.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
-    layer_norm_rows(x.f32_row(begin), weight.f32(), bias.f32(), eps, end - begin, x.cols, y.f32_row(begin),
-                    stats ? stats.f32_row(begin) : nullptr);
+    layer_norm_rows({.x = x.f32_row(begin),
+                     .weight = weight.f32(),
+                     .bias = bias.table.f32(),
+                     .bias_row_of = bias.row_of ? bias.row_of + begin : nullptr,
+                     .eps = eps,
+                     .rows = end - begin,
+                     .d = x.cols,
+                     .y = y.f32_row(begin),
+                     .stats = stats ? stats.f32_row(begin) : nullptr});
   });
 }
 

@@ -61,12 +61,13 @@ void finish_linear_tile(const LinearEpilogue& epilogue, const Tile& tile) {
   for (std::int64_t r = 0; r < tile.rows; ++r) {
     if (r + kRowsAhead < tile.rows) fetch_row(epilogue.y, tile, r + kRowsAhead);
     const float* from = tile.row_data(r);
+    const float* bias = epilogue.bias ? epilogue.bias.of(tile.row + r) + tile.col : nullptr;
     float* y = epilogue.y.f32_row(tile.row + r) + tile.col;
     float* kept = epilogue.before_gelu ? epilogue.before_gelu.f32_row(tile.row + r) + tile.col : nullptr;
     for (std::int64_t i = 0; i < tile.cols; i += lanes()) {
       const std::int64_t left = tile.cols - i;
       Floats z = load(from + i, left);
-      if (epilogue.bias) z = hn::Add(z, load(epilogue.bias + tile.col + i, left));
+      if (bias) z = hn::Add(z, load(bias + i, left));
       if (kept) store(z, kept + i, left);
       switch (epilogue.kind) {
         case Epilogue::none: store(z, y + i, left); break;

@@ -14,10 +14,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace sgpt::cpu::HWY_NAMESPACE {
 
-void layer_norm_some(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
-                     std::int64_t d, float* y, float* stats) {
+void layer_norm_some(const LayerNorm& p) {
+  const std::int64_t d = p.d;
   const auto count = static_cast<float>(d);
-  for (std::int64_t r = 0; r < rows; ++r, x += d, y += d) {
+  const float *x = p.x, *weight = p.weight, *bias = p.bias;
+  float* y = p.y;
+  for (std::int64_t r = 0; r < p.rows; ++r, x += d, y += d) {
+    if (p.bias_row_of) bias = p.bias + p.bias_row_of[r] * d;
     Floats sum = broadcast(0);
     for (std::int64_t i = 0; i < d; i += lanes()) sum = hn::Add(sum, load(x + i, d - i));
     const float mean = sum_of(sum) / count;
@@ -26,14 +29,14 @@ void layer_norm_some(const float* x, const float* weight, const float* bias, flo
       const Floats centred = first_lanes(hn::Sub(load(x + i, d - i), broadcast(mean)), d - i);
       squares = hn::MulAdd(centred, centred, squares);
     }
-    const float rstd = 1.0f / std::sqrt(sum_of(squares) / count + eps);
+    const float rstd = 1.0f / std::sqrt(sum_of(squares) / count + p.eps);
     for (std::int64_t i = 0; i < d; i += lanes()) {
       const Floats normal = hn::Mul(hn::Sub(load(x + i, d - i), broadcast(mean)), broadcast(rstd));
       store(hn::MulAdd(normal, load(weight + i, d - i), load(bias + i, d - i)), y + i, d - i);
     }
-    if (stats) {
-      stats[2 * r] = mean;
-      stats[2 * r + 1] = rstd;
+    if (p.stats) {
+      p.stats[2 * r] = mean;
+      p.stats[2 * r + 1] = rstd;
     }
   }
 }
@@ -72,10 +75,7 @@ namespace sgpt::cpu {
 HWY_EXPORT(layer_norm_some);
 HWY_EXPORT(layer_norm_backward_some);
 
-void layer_norm_rows(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
-                     std::int64_t d, float* y, float* stats) {
-  HWY_DYNAMIC_DISPATCH(layer_norm_some)(x, weight, bias, eps, rows, d, y, stats);
-}
+void layer_norm_rows(const LayerNorm& piece) { HWY_DYNAMIC_DISPATCH(layer_norm_some)(piece); }
 void layer_norm_backward_rows(const LayerNormBackward& piece) { HWY_DYNAMIC_DISPATCH(layer_norm_backward_some)(piece); }
 
 }  // namespace sgpt::cpu

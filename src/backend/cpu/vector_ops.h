@@ -14,7 +14,7 @@ namespace sgpt::cpu {
 
 /// What linear does with a tile of x Wᵀ.
 struct LinearEpilogue {
-  const float* bias;  // [out], or null
+  Bias bias;
   Epilogue kind;
   Matrix y;            // [T,out]
   Matrix before_gelu;  // [T,out], or null
@@ -29,9 +29,14 @@ void add_column_sums(const float* x, std::int64_t rows, std::int64_t cols, std::
 
 // --- layer_norm.cpp -------------------------------------------------------------------------------------------------
 
-/// `stats` may be null.
-void layer_norm_rows(const float* x, const float* weight, const float* bias, float eps, std::int64_t rows,
-                     std::int64_t d, float* y, float* stats);
+struct LayerNorm {
+  const float *x, *weight, *bias;
+  const std::int32_t* bias_row_of;  // [rows] rows of d in `bias`; null: the first for all
+  float eps;
+  std::int64_t rows, d;
+  float *y, *stats;  // stats may be null
+};
+void layer_norm_rows(const LayerNorm& piece);
 struct LayerNormBackward {
   const float *x, *stats, *weight, *dy;
   float* dx;       // +=
@@ -43,21 +48,33 @@ void layer_norm_backward_rows(const LayerNormBackward& piece);
 
 // --- attention.cpp, attention_backward.cpp --------------------------------------------------------------------------
 
+/// A head's numbers of consecutive tokens: the first token's, and floats from one to the next.
+template <class Float>
+struct HeadRows {
+  Float* data;
+  std::int64_t stride;
+};
+
 /// One head of one text.
 struct AttentionHead {
-  std::int64_t length;      // n, tokens of the text
-  std::int64_t dim;         // of the head
-  std::int64_t qkv_stride;  // 3d
-  std::int64_t y_stride;    // d
-  std::int64_t heads;       // from one token's log sum to the next
+  std::int64_t length;  // n, tokens of the text
+  std::int64_t dim;     // of the head
+  std::int64_t window;  // keys that a query sees, its own the last
+  std::int64_t heads;   // from one token's log sum to the next
   float slope, scale;
-  const float* qkv;       // q of the first token; k and v follow at dim and 2·dim
+  HeadRows<const float> q, k, v;
   const float* log_sums;  // of the first token; for backward
+
+  std::int64_t first_key(std::int64_t query) const { return query < window ? 0 : query - window + 1; }
 };
-/// y: of the first token; log_sums may be null.
-void attend(const AttentionHead& head, float* y, float* log_sums, Workspace& workspace);
-/// dy of the first token; dqkv: dq of the first token.
-void attend_backward(const AttentionHead& head, const float* dy, float* dqkv, Workspace& workspace);
+/// log_sums may be null.
+void attend(const AttentionHead& head, HeadRows<float> y, float* log_sums, Workspace& workspace);
+
+struct AttentionGradients {
+  HeadRows<float> dq, dk, dv;  // =
+};
+void attend_backward(const AttentionHead& head, HeadRows<const float> dy, const AttentionGradients& gradients,
+                     Workspace& workspace);
 
 // --- rows.cpp -------------------------------------------------------------------------------------------------------
 

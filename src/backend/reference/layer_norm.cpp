@@ -7,7 +7,7 @@
 
 namespace sgpt::reference {
 
-void ReferenceBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix bias, float eps, Matrix y,
+void ReferenceBackend::layer_norm(ConstMatrix x, ConstMatrix weight, const Bias& bias, float eps, Matrix y,
                                   Matrix stats) {
   checks::normalizes_layer(x, weight, y, stats);
   const auto d = x.cols;
@@ -21,7 +21,7 @@ void ReferenceBackend::layer_norm(ConstMatrix x, ConstMatrix weight, ConstMatrix
     variance /= static_cast<double>(d);
     const double rstd = 1 / std::sqrt(variance + static_cast<double>(eps));
     for (std::int64_t c = 0; c < d; ++c) {
-      y.f32_row(t)[c] = static_cast<float>((row[c] - mean) * rstd * weight.f32()[c] + bias.f32()[c]);
+      y.f32_row(t)[c] = static_cast<float>((row[c] - mean) * rstd * weight.f32()[c] + bias.of(t)[c]);
     }
     if (stats) {
       stats.f32_row(t)[0] = static_cast<float>(mean);

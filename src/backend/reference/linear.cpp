@@ -65,13 +65,13 @@ PackedMemory ReferenceBackend::plan_pack(const WeightToPack& weight) const {
 
 void ReferenceBackend::repack(PackedWeight& weight) { dynamic_cast<PlainWeight&>(weight).fill(); }
 
-void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMatrix bias, Matrix y, Epilogue epilogue,
+void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
                               Matrix before_gelu) {
   checks::multiplies(x, weight, y, before_gelu);
   const ConstMatrix w = plain(weight).values();
   for (std::int64_t t = 0; t < x.rows; ++t) {
     for (std::int64_t o = 0; o < w.rows; ++o) {
-      double z = bias ? bias.f32()[o] : 0;
+      double z = bias ? bias.of(t)[o] : 0;
       for (std::int64_t i = 0; i < w.cols; ++i) z += static_cast<double>(x.f32_row(t)[i]) * w.f32_row(o)[i];
       float& target = y.f32_row(t)[o];
       switch (epilogue) {
@@ -84,9 +84,13 @@ void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, ConstMa
   }
 }
 
-void ReferenceBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx) {
+void ReferenceBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) {
   checks::multiplies_backward(dy, weight, dx);
-  matmul(dy, false, plain(weight).values(), false, 1, dx);
+  std::vector<float> values(static_cast<std::size_t>(dx.size()));
+  matmul(dy, false, plain(weight).values(), false, 1, Matrix(values.data(), dx.rows, dx.cols));
+  for (std::int64_t i = 0; i < dx.size(); ++i) {
+    dx.f32()[i] = (add ? dx.f32()[i] : 0) + values[static_cast<std::size_t>(i)];
+  }
 }
 
 void ReferenceBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {

@@ -14,7 +14,7 @@
 
 namespace sgpt {
 
-std::vector<NamedHistogram> measure_model(const Bloom& model, WatchLog what) {
+std::vector<NamedHistogram> measure_model(const Decoder& model, WatchLog what) {
   std::vector<NamedHistogram> histograms;
   std::vector<float> values;
   const auto add = [&](std::string_view kind, const Parameter& parameter, Matrix matrix) {
@@ -68,7 +68,7 @@ void RunWatch::start(const RunInfo& info) {
   if (refusal) std::rethrow_exception(refusal);
 }
 
-void RunWatch::step(const TrainStep& step, const Bloom& model) {
+void RunWatch::step(const TrainStep& step, const Decoder& model) {
   tell_all([&](TrainObserver& observer) { observer.on_step(step); });
   if (options_.watch_log == WatchLog::none || observers_.empty() || step.step % kHistogramSteps != 0) return;
   const std::vector<NamedHistogram> histograms = measure_model(model, options_.watch_log);

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "model/bloom.h"
+#include "model/decoder.h"
 #include "train/observer.h"
 
 namespace sgpt {
@@ -24,7 +24,7 @@ class RunWatch {
   /// wrong (the run's folder cannot be made, the log is another run's).
   void start(const RunInfo& info);
   /// After the step: the model holds its gradients (not clipped) and the new values.
-  void step(const TrainStep& step, const Bloom& model);
+  void step(const TrainStep& step, const Decoder& model);
   void end(const TrainResult& result);
   /// After the end, or after the start of a run without steps.
   void evaluation(std::span<const NamedNumber> numbers);
@@ -39,6 +39,6 @@ class RunWatch {
 };
 
 /// The distributions of the trained parameters' gradients, of their values, or of both.
-std::vector<NamedHistogram> measure_model(const Bloom& model, WatchLog what);
+std::vector<NamedHistogram> measure_model(const Decoder& model, WatchLog what);
 
 }  // namespace sgpt

@@ -1,7 +1,7 @@
-// Loading BLOOM: every parameter checked and put where its use wants it. Vectors become f32 in one buffer; frozen
+// Loading a decoder: every parameter checked and put where its use wants it. Vectors become f32 in one buffer; frozen
 // matrices are packed from their own type, or stay where they lie; trained parameters lie end to end, those that decay
 // first, so that the optimiser sees two long rows.
-#include "model/bloom.h"
+#include "model/decoder.h"
 
 #include <cstring>
 
@@ -9,14 +9,11 @@
 
 #include "base/mapped_file.h"
 #include "model/finite.h"
+#include "model/transpose.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
-
-// Places in the table of parameters (bloom_parameters).
-constexpr std::size_t kEmbeddingParameters = 3;  // the embedding and its LayerNorm
-constexpr std::size_t kLayerParameters = 12;
 
 template <float (*kFloatFrom)(std::uint16_t)>
 void convert_halves(ConstMatrix from, float* to) {
@@ -44,12 +41,6 @@ void load_f32(Backend& backend, ConstMatrix host, Matrix device) {
   backend.upload(ConstMatrix(values.data(), host.rows, host.cols), device);
 }
 
-/// A matrix may be of integers where nothing is trained.
-const CheckpointTensor& require(const Checkpoint& checkpoint, const ParameterInfo& info, bool training) {
-  if (info.kind != ParameterKind::matrix || training) return checkpoint.require(info.name, info.shape());
-  return checkpoint.require_matrix(info.name, info.shape());
-}
-
 void require_finite(const CheckpointTensor& tensor) {
   if (all_finite(tensor.matrix())) return;
   throw UserError(fmt::format("{}: tensor '{}' holds a NaN or an infinity: the file is broken or its training diverged",
@@ -72,19 +63,59 @@ class Pieces {
 
 }  // namespace
 
-Bloom::Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which,
-             ComputeType compute)
-    : backend_(backend), config_(config), compute_(compute) {
-  for (ParameterInfo& info : bloom_parameters(config)) parameters_.push_back({std::move(info), {}, {}, nullptr});
+Decoder::Decoder(Backend& backend, const Checkpoint& checkpoint, const Architecture& config,
+                 const TrainedParameters& which, ComputeType compute)
+    : backend_(backend), config_(config), compute_(compute), plan_(layer_plan(config, backend.activation_type())) {
+  for (ParameterInfo& info : decoder_parameters(config)) parameters_.push_back({std::move(info), {}, {}, nullptr});
+  lay_out_roles();
   lay_out_trained(which);
   load(checkpoint);
-  buffers_.emplace_back(backend_.memory(), static_cast<std::size_t>(config_.heads) * sizeof(float));
-  slopes_ = Matrix(buffers_.back().data(), 1, config_.heads);
-  const std::vector<float> slopes = alibi_slopes(config_.heads);
-  backend_.upload(ConstMatrix(slopes.data(), 1, config_.heads), slopes_);
+  if (config_.positions == Positions::alibi) slopes_ = constants(alibi_slopes(config_.heads), 1);
+  if (config_.positions == Positions::rotary) {
+    turns_ = constants(rotary_turns(config_.longest_text, config_.rotary_dims), config_.longest_text);
+  }
 }
 
-void Bloom::lay_out_trained(const TrainedParameters& which) {
+Matrix Decoder::constants(const std::vector<float>& values, std::int64_t rows) {
+  buffers_.emplace_back(backend_.memory(), values.size() * sizeof(float));
+  const Matrix matrix(buffers_.back().data(), rows, static_cast<std::int64_t>(values.size()) / rows);
+  backend_.upload(ConstMatrix(values.data(), rows, matrix.cols), matrix);
+  return matrix;
+}
+
+Decoder::Pair& Decoder::pair_of(const ParameterInfo& info) {
+  Layer* layer = layers_.empty() ? nullptr : &layers_.back();
+  switch (info.role) {
+    case Role::token_embedding: return token_embedding_;
+    case Role::position_embedding: return position_embedding_;
+    case Role::embedding_norm: return embedding_norm_;
+    case Role::norm1: return layer->norm1;
+    case Role::query_key_value:
+    case Role::query: return layer->projections[0];
+    case Role::key: return layer->projections[1];
+    case Role::value: return layer->projections[2];
+    case Role::attention_out: return layer->out;
+    case Role::norm2: return layer->norm2;
+    case Role::widen: return layer->widen;
+    case Role::narrow: return layer->narrow;
+    case Role::last_norm: break;
+  }
+  return last_norm_;
+}
+
+void Decoder::lay_out_roles() {
+  for (const Parameter& parameter : parameters_) {
+    // Every layer begins with its norm1.
+    if (parameter.info.role == Role::norm1 && !parameter.info.bias) {
+      layers_.emplace_back();
+      layers_.back().window = config_.window(static_cast<std::int64_t>(layers_.size()) - 1);
+    }
+    Pair& pair = pair_of(parameter.info);
+    (parameter.info.bias ? pair.bias : pair.weight) = &parameter;
+  }
+}
+
+void Decoder::lay_out_trained(const TrainedParameters& which) {
   first_trained_ = parameters_.size();
   std::vector<Parameter*> decayed;
   std::vector<Parameter*> others;
@@ -115,7 +146,7 @@ void Bloom::lay_out_trained(const TrainedParameters& which) {
   zero_gradients();
 }
 
-void Bloom::load(const Checkpoint& checkpoint) {
+void Decoder::load(const Checkpoint& checkpoint) {
   std::size_t frozen_vectors = 0;
   for (const Parameter& parameter : parameters_) {
     if (parameter.info.kind == ParameterKind::vector && !parameter.trained()) {
@@ -127,14 +158,20 @@ void Bloom::load(const Checkpoint& checkpoint) {
 
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& parameter = parameters_[i];
-    const CheckpointTensor& tensor = require(checkpoint, parameter.info, first_trained_ < parameters_.size());
-    const ConstMatrix host = tensor.matrix();
+    const CheckpointTensor& tensor = require_parameter(checkpoint, parameter.info, first_trained_ < parameters_.size());
+    ConstMatrix host = tensor.matrix();
     ConstMatrix scales;
     if (host.type == DType::i8) {
       scales = checkpoint.scales_of(tensor).matrix();
       require_finite(checkpoint.scales_of(tensor));
     } else {
       require_finite(tensor);
+    }
+    Buffer turned_over;
+    if (parameter.info.transposed && host.type != DType::i8) {
+      turned_over = Buffer(host_memory(), host.bytes());
+      transpose(host, {static_cast<std::byte*>(turned_over.data()), host.bytes()});
+      host = ConstMatrix(turned_over.data(), host.cols, host.rows, host.type);
     }
     const WeightUse use = trained_before(parameter) ? WeightUse::forward_and_backward : WeightUse::forward;
     bool read_again = false;
@@ -145,7 +182,8 @@ void Bloom::load(const Checkpoint& checkpoint) {
       }
     } else if (parameter.info.kind == ParameterKind::matrix) {
       parameter.packed = backend_.pack(host, use, compute_, scales, WeightSource::lasting);
-      read_again = parameter.packed->reads_source();
+      read_again = parameter.packed->reads_source() && !turned_over.data();
+      if (turned_over.data() && parameter.packed->reads_source()) buffers_.push_back(std::move(turned_over));
     } else if (parameter.info.kind == ParameterKind::vector) {
       parameter.value = vectors.take(parameter.info);
       load_f32(backend_, host, parameter.value);
@@ -164,29 +202,39 @@ void Bloom::load(const Checkpoint& checkpoint) {
   }
 }
 
-const Parameter& Bloom::parameter(std::string_view name) const {
+void Decoder::download(const Parameter& parameter, ConstMatrix device, std::span<float> values) const {
+  if (!parameter.info.transposed) return backend_.download(device, {values.data(), device.rows, device.cols});
+  std::vector<float> rows(values.size());
+  const Matrix host(rows.data(), device.rows, device.cols);
+  backend_.download(device, host);
+  transpose(host, std::as_writable_bytes(values));
+}
+
+void Decoder::upload(const Parameter& parameter, std::span<const float> values, Matrix device) const {
+  if (!parameter.info.transposed) return backend_.upload({values.data(), device.rows, device.cols}, device);
+  std::vector<float> rows(values.size());
+  transpose({values.data(), device.cols, device.rows}, std::as_writable_bytes(std::span(rows)));
+  backend_.upload({rows.data(), device.rows, device.cols}, device);
+}
+
+const Parameter& Decoder::parameter(std::string_view name) const {
   for (const Parameter& parameter : parameters_) {
     if (parameter.info.name == name) return parameter;
   }
-  throw UserError(fmt::format("BLOOM has no parameter '{}'", name));
+  throw UserError(fmt::format("{} has no parameter '{}'", config_.family->name, name));
 }
 
-Bloom::Layer Bloom::layer(std::size_t index) const {
-  const std::size_t first = kEmbeddingParameters + index * kLayerParameters;
-  return {pair(first), pair(first + 2), pair(first + 4), pair(first + 6), pair(first + 8), pair(first + 10)};
-}
-
-void Bloom::zero_gradients() {
+void Decoder::zero_gradients() {
   if (trained_gradients_) backend_.zero(trained_gradients_);
 }
 
-void Bloom::values_changed() {
+void Decoder::values_changed() {
   for (const Parameter& parameter : parameters_) {
     if (parameter.packed && parameter.trained()) backend_.repack(*parameter.packed);
   }
 }
 
-std::size_t Bloom::bytes() const {
+std::size_t Decoder::bytes() const {
   std::size_t total = 0;
   for (const Buffer& buffer : buffers_) total += buffer.bytes();
   for (const Parameter& parameter : parameters_) total += parameter.packed ? parameter.packed->bytes() : 0;

@@ -1,8 +1,9 @@
-// BLOOM on a backend: its parameters, its forward pass, and the backward pass that goes with it.
-// (arXiv 2211.05100; names, layer order and numbers as in `transformers`. forward.cpp and backward.cpp hold the
-// passes.)
+// A decoder on a backend: its parameters, its forward pass, and the backward pass that goes with it, for every family
+// of models (numbers as in `transformers`). What is computed follows from its Architecture and from which parameters
+// the family has. forward.cpp and backward.cpp hold the passes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,27 +13,13 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "model/architecture.h"
 #include "model/checkpoint.h"
-#include "model/config.h"
+#include "model/layer_plan.h"
+#include "model/parameters.h"
 #include "tensor/arena.h"
 
 namespace sgpt {
-
-/// What kind of parameter a name is; the shape is [rows, cols], vectors being [1, cols].
-enum class ParameterKind { embedding, matrix, vector };
-
-struct ParameterInfo {
-  std::string name;  ///< as in the checkpoint, without "transformer."
-  ParameterKind kind;
-  std::int64_t rows;
-  std::int64_t cols;
-
-  std::vector<std::int64_t> shape() const;  ///< as in the checkpoint: vectors have one dimension
-};
-
-/// Every parameter of a BLOOM, in the order of the checkpoint: the one table that drives reading, writing, the
-/// optimiser and the tests.
-std::vector<ParameterInfo> bloom_parameters(const BloomConfig& config);
 
 /// Which parameters are trained, and which of these the weight decay applies to; asked by name.
 struct TrainedParameters {
@@ -49,28 +36,22 @@ struct Parameter {
   bool trained() const { return static_cast<bool>(gradient); }
 };
 
-/// What a forward pass keeps for the backward pass, which has the same bits either way.
-enum class Keep {
-  activations,  ///< all that backward needs: 9·d numbers a token and layer when only biases are trained
-  inputs,       ///< d numbers: each layer's input; backward computes the layer again, but for its last matrix
+/// What the attention's first matrices make of a batch: one matrix, or three.
+struct Projections {
+  std::array<Matrix, 3> parts;  // null where there is one
+  explicit operator bool() const { return static_cast<bool>(parts[0]); }
 };
-
-/// The numbers a token that it keeps of a layer.
-constexpr std::int64_t kept_numbers(const BloomConfig& config, Keep keep, bool dense_trained) {
-  if (keep == Keep::inputs) return config.hidden;
-  return (dense_trained ? 10 : 9) * config.hidden + config.heads + 4;
-}
 
 /// What one layer's backward pass needs of its forward pass. With Keep::inputs x alone.
 struct LayerActivations {
-  Matrix x;             // [T,d]  the residual stream before input_layernorm
+  Matrix x;             // [T,d]  the residual stream before norm1
   Matrix x_stats;       // [T,2]
-  Matrix qkv;           // [T,3d]
+  Projections qkv;      // [T,3d], or three of [T,d]; queries and keys with their positions, where they are rotary
   Matrix log_sums;      // [T,H]
   Matrix attended;      // [T,d]  the attention's output; only where the matrix that follows is trained
-  Matrix middle;        // [T,d]  the residual stream before post_attention_layernorm
+  Matrix middle;        // [T,d]  the residual stream before norm2, where there is one
   Matrix middle_stats;  // [T,2]
-  Matrix before_gelu;   // [T,4d]
+  Matrix before_gelu;   // [T,f]
 };
 
 /// What backward needs of forward. Views into an arena.
@@ -78,25 +59,27 @@ struct Activations {
   Matrix embedded;        // [T,d]  rows of the embedding, before its LayerNorm
   Matrix embedded_stats;  // [T,2]
   std::vector<LayerActivations> layers;
-  Matrix last;        // [T,d]  before ln_f
+  Matrix last;        // [T,d]  before the last LayerNorm
   Matrix last_stats;  // [T,2]
-  Matrix hidden;      // [T,d]  after ln_f
+  Matrix hidden;      // [T,d]  after the last LayerNorm
 };
 
-class Bloom {
+class Decoder {
  public:
   /// Reads the parameters; frozen matrices are packed from the checkpoint's own type, or read where they lie in it for
   /// every product, so the checkpoint must outlive the model, as must the backend. Throws
   /// UserError when a tensor is missing, has another shape than `config` asks for, or holds a NaN or an infinity.
   /// Matrices are multiplied in `compute`, which the backend must be able to, and which is f32 or bf16 for training;
   /// gradients of matrices are always computed in f32.
-  Bloom(Backend& backend, const Checkpoint& checkpoint, const BloomConfig& config, const TrainedParameters& which = {},
-        ComputeType compute = ComputeType::f32);
+  Decoder(Backend& backend, const Checkpoint& checkpoint, const Architecture& config,
+          const TrainedParameters& which = {}, ComputeType compute = ComputeType::f32);
 
-  const BloomConfig& config() const { return config_; }
+  const Architecture& config() const { return config_; }
+  const LayerPlan& plan() const { return plan_; }
   Backend& backend() const { return backend_; }
 
-  /// Hidden states [T,d] (f32) after ln_f, taken from the arena. Thread-safe, one arena a thread.
+  /// Hidden states [T,d] (f32) after the last LayerNorm, taken from the arena. Thread-safe, one arena a thread. Throws
+  /// UserError on a text that is longer than the positions that the model has.
   Matrix forward(const PackedTexts& texts, Arena& arena) const;
   /// The same bits, and what backward needs is kept in the arena.
   Matrix forward(const PackedTexts& texts, Arena& arena, Activations& kept, Keep keep = Keep::activations) const;
@@ -104,6 +87,10 @@ class Bloom {
   std::size_t kept_bytes(std::int64_t tokens, Keep keep) const;
   /// Gradients += those of this batch, from dhidden[T,d] (overwritten). Stops below the lowest trained parameter.
   void backward(const PackedTexts& texts, const Activations& kept, Matrix dhidden, Arena& arena);
+
+  /// A trained parameter's values or gradient (`device`, of its shape), as its checkpoint has them. And back.
+  void download(const Parameter& parameter, ConstMatrix device, std::span<float> values) const;
+  void upload(const Parameter& parameter, std::span<const float> values, Matrix device) const;
 
   std::span<const Parameter> parameters() const { return parameters_; }
   const Parameter& parameter(std::string_view name) const;
@@ -121,24 +108,27 @@ class Bloom {
   std::size_t bytes() const;
 
  private:
-  /// A LayerNorm's or Linear's two parameters.
+  /// A LayerNorm's or Linear's two parameters; null where the family has none.
   struct Pair {
-    const Parameter& weight;
-    const Parameter& bias;
+    const Parameter* weight = nullptr;
+    const Parameter* bias = nullptr;
+    explicit operator bool() const { return weight != nullptr; }
+    ConstMatrix bias_value() const { return bias ? bias->value : Matrix(); }
   };
   /// One layer's parameters, in the order in which they are used.
   struct Layer {
-    Pair input_norm;
-    Pair query_key_value;
-    Pair dense;
-    Pair post_norm;
-    Pair widen;   // mlp.dense_h_to_4h
-    Pair narrow;  // mlp.dense_4h_to_h
+    Pair norm1;                       // before the attention
+    std::array<Pair, 3> projections;  // one [3d,d], or query, key and value [d,d]
+    Pair out;                         // [d,d]
+    Pair norm2;                       // before the feed-forward part; null: that reads what the attention reads
+    Pair widen;                       // [f,d]
+    Pair narrow;                      // [d,f]
+    std::int64_t window = 0;          // of the attention
   };
-  Pair pair(std::size_t index) const { return {parameters_[index], parameters_[index + 1]}; }
-  Pair embedding_norm() const { return pair(1); }
-  Pair final_norm() const { return pair(parameters_.size() - 2); }
-  Layer layer(std::size_t index) const;
+  void lay_out_roles();
+  /// Of a layer's parameter, within the last layer that is laid out.
+  Pair& pair_of(const ParameterInfo& info);
+  Matrix constants(const std::vector<float>& values, std::int64_t rows);
 
   void lay_out_trained(const TrainedParameters& which);
   void load(const Checkpoint& checkpoint);
@@ -149,36 +139,43 @@ class Bloom {
 
   /// Whether backward has anything to do in a layer or below it; one without keeps nothing.
   bool trained_up_to(const Layer& layer) const {
-    return trained_before(layer.narrow.bias) || layer.narrow.bias.trained();
+    return trained_before(*layer.narrow.bias) || layer.narrow.bias->trained();
   }
 
   Matrix run(const PackedTexts& texts, Arena& arena, Activations* kept, Keep keep) const;
-  void run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x,
-                     LayerActivations* kept) const;
-  void run_mlp(const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept) const;
+  void run_layer(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept) const;
+  void run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix normed, Matrix x,
+                     const LayerActivations* kept) const;
   LayerActivations run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const;
-  bool mlp_backward(const Layer& layer, const LayerActivations& kept, Matrix dx, Arena& arena);
-  bool attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, Matrix dx,
-                          Arena& arena);
+  void take_kept(const Layer& layer, std::int64_t tokens, Arena& arena, LayerActivations& kept) const;
+  Projections take_projections(const Layer& layer, std::int64_t tokens, Arena& arena) const;
+  void norm(const Pair& norm, ConstMatrix x, Matrix y, Matrix stats) const;
+  void linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before_gelu = {}) const;
+  Qkv heads_of(const Projections& projections) const;
+  AttentionOptions attention_options(const Layer& layer) const;
+
+  bool layer_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, Matrix dx,
+                      Arena& arena);
+  bool mlp_backward(const Layer& layer, const LayerActivations& kept, ConstMatrix dx, Matrix dnormed, Arena& arena);
+  bool attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, ConstMatrix dx,
+                          Matrix dnormed, Arena& arena);
   void norm_backward(const Pair& norm, ConstMatrix x, ConstMatrix stats, ConstMatrix dy, Matrix dx);
   void linear_parameters_backward(const Pair& linear, ConstMatrix dy, const std::function<ConstMatrix()>& input);
 
   Backend& backend_;
-  BloomConfig config_;
+  Architecture config_;
   ComputeType compute_;
   std::vector<Parameter> parameters_;  // in the order in which the forward pass uses them
-  std::size_t first_trained_;          // the lowest trained parameter; parameters_.size() when all are frozen
+  Pair token_embedding_, position_embedding_, embedding_norm_, last_norm_;
+  std::vector<Layer> layers_;
+  std::size_t first_trained_;  // the lowest trained parameter; parameters_.size() when all are frozen
   std::vector<Buffer> buffers_;
-  Matrix slopes_;  // [1,H]
+  Matrix slopes_;  // [1,H], where positions are ALiBi's
+  Matrix turns_;   // [P, rotary dims], where they are rotary
+  LayerPlan plan_;
   Matrix trained_values_;
   Matrix trained_gradients_;
   std::int64_t decayed_size_ = 0;
 };
-
-/// The type of the matrices in a checkpoint of this model: that of the first one that is there, unchecked.
-DType matrix_type(const Checkpoint& checkpoint, const BloomConfig& config);
-
-/// ALiBi's slopes for H heads (arXiv 2108.12409; for H that is no power of two as in `transformers`).
-std::vector<float> alibi_slopes(std::int64_t heads);
 
 }  // namespace sgpt

@@ -1,6 +1,6 @@
-// BLOOM on tiny random models: the table of parameters, loading, the forward pass of one backend against the other, and
-// the backward pass against finite differences.
-#include "model/bloom.h"
+// A decoder on tiny random models: the table of parameters, loading, the forward pass of one backend against the other,
+// and the backward pass against finite differences.
+#include "model/decoder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,12 @@
 #include <limits>
 #include <memory>
 #include <random>
+#include <span>
+#include <string>
+#include <tuple>
 #include <vector>
 
+#include "family_models.h"
 #include "model/model_folder.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
@@ -89,7 +93,7 @@ struct Model {
   std::vector<PoolingMode> pooling{PoolingMode::weightedmean};
   std::unique_ptr<Backend> backend;
   Checkpoint checkpoint;
-  Bloom model;
+  Decoder model;
   Arena arena;
   TokenBatch batch;
 };
@@ -109,9 +113,9 @@ float largest_difference(const std::vector<float>& a, const std::vector<float>& 
   return result;
 }
 
-TEST(BloomParameters, AreNamedAndShapedAsInTheCheckpoint) {
+TEST(DecoderParameters, AreNamedAndShapedAsInTheCheckpoint) {
   const TinyModel tiny{.hidden = 24, .layers = 3, .heads = 3};
-  const auto table = bloom_parameters({24, 3, 3, testing::tiny_vocabulary()});
+  const auto table = decoder_parameters(make_architecture("bloom", {24, 3, 3, testing::tiny_vocabulary()}));
   const auto expected = testing::tiny::tensors(tiny);
   ASSERT_EQ(table.size(), expected.size());
   for (std::size_t i = 0; i < table.size(); ++i) {
@@ -132,12 +136,34 @@ TEST(AlibiSlopes, TakeEverySecondOfTheNextPowerWhenHeadsAreNoPowerOfTwo) {
   EXPECT_EQ(alibi_slopes(112).size(), 112u);
 }
 
-class BloomOnEachBackend : public ::testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Backends, BloomOnEachBackend, ::testing::Values("reference", "cpu"));
+/// Every family on every backend.
+class DecoderOnEachBackend : public ::testing::TestWithParam<std::tuple<const char*, std::string>> {
+ protected:
+  const char* backend() const { return std::get<0>(GetParam()); }
+  std::filesystem::path write(const std::filesystem::path& folder, std::int64_t hidden, std::int64_t layers,
+                              std::int64_t heads) const {
+    return testing::write_family_model(folder,
+                                       testing::tiny_architecture(std::get<1>(GetParam()), hidden, layers, heads));
+  }
+  /// The parameter of a role in a layer; null where the family has none.
+  static std::string name_of(const Decoder& model, Role role, bool bias, std::int64_t layer) {
+    for (const Parameter& parameter : model.parameters()) {
+      const ParameterInfo& info = parameter.info;
+      if (info.role == role && info.bias == bias && layer-- == 0) return info.name;
+    }
+    return "";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Families, DecoderOnEachBackend,
+                         ::testing::Combine(::testing::Values("reference", "cpu"),
+                                            ::testing::ValuesIn(testing::family_names())),
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
+                         });
 
-TEST_P(BloomOnEachBackend, KeepingActivationsChangesNoBit) {
+TEST_P(DecoderOnEachBackend, KeepingActivationsChangesNoBit) {
   const TempFolder folder;
-  Model setup(write_tiny_model(folder.path()), GetParam(), all_of_them());
+  Model setup(write(folder.path(), 32, 2, 4), backend(), all_of_them());
   const std::vector<float> plain = setup.hidden();
   const PackedTexts texts = setup.backend->place(setup.batch, setup.arena);
   Activations kept;
@@ -145,29 +171,83 @@ TEST_P(BloomOnEachBackend, KeepingActivationsChangesNoBit) {
   EXPECT_EQ(values(kept.hidden), plain);
 }
 
-TEST_P(BloomOnEachBackend, LayersComputedAgainGiveTheSameBits) {
+TEST_P(DecoderOnEachBackend, LayersComputedAgainGiveTheSameBits) {
   const TempFolder folder;
-  write_tiny_model(folder.path(), {.hidden = 32, .layers = 3});
+  write(folder.path(), 32, 3, 4);
+  const Model any(folder.path(), backend());
   const auto bias = [](std::string_view name) { return name.find("bias") != std::string_view::npos; };
   const auto none = [](std::string_view) { return false; };
-  for (const TrainedParameters& which :
-       {all_of_them(), TrainedParameters{bias, none}, only("h.1.mlp.dense_4h_to_h.bias"),
-        only("h.1.self_attention.dense.weight"), only("h.2.input_layernorm.bias"), only("ln_f.bias"),
-        only("word_embeddings.weight")}) {
-    Model setup(folder.path(), GetParam(), which);
+  std::vector<TrainedParameters> choices{all_of_them(), TrainedParameters{bias, none}, only("ln_f.bias")};
+  for (const auto& [role, is_bias, layer] :
+       std::vector<std::tuple<Role, bool, std::int64_t>>{{Role::narrow, true, 1},
+                                                         {Role::widen, false, 1},
+                                                         {Role::attention_out, false, 1},
+                                                         {Role::query, false, 1},
+                                                         {Role::norm1, true, 2},
+                                                         {Role::position_embedding, false, 0},
+                                                         {Role::token_embedding, false, 0}}) {
+    const std::string name = name_of(any.model, role, is_bias, layer);
+    if (!name.empty() && name.find("ln_f") == name.npos) choices.push_back(only(name));
+  }
+  for (const TrainedParameters& which : choices) {
+    Model setup(folder.path(), backend(), which);
     setup.backward();
     const std::vector<float> expected = values(setup.model.trained_gradients());
+    EXPECT_GT(largest(expected), 0);
     setup.model.zero_gradients();
     setup.backward(Keep::inputs);
     EXPECT_EQ(values(setup.model.trained_gradients()), expected);
   }
 }
 
-TEST_P(BloomOnEachBackend, KeepsAsManyBytesAsItSays) {
+TEST_P(DecoderOnEachBackend, ATextHasTheSameBitsInAnyBatch) {
   const TempFolder folder;
-  write_tiny_model(folder.path(), {.hidden = 64, .layers = 4, .heads = 16});  // rows that need no padding
-  for (const TrainedParameters& which : {all_of_them(), only("h.2.mlp.dense_4h_to_h.bias")}) {
-    Model setup(folder.path(), GetParam(), which);
+  Model setup(write(folder.path(), 48, 2, 3), backend());
+  const TokenBatch together = setup.batch;
+  const std::vector<float> all = setup.hidden();
+  for (std::size_t b = 0; b < static_cast<std::size_t>(together.texts()); ++b) {
+    const auto first = static_cast<std::size_t>(together.offsets[b]),
+               end = static_cast<std::size_t>(together.offsets[b + 1]);
+    setup.batch = {};
+    setup.batch.add(std::span(together.ids).subspan(first, end - first));
+    const std::vector<float> alone = setup.hidden();
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + static_cast<std::ptrdiff_t>(first * 48)));
+  }
+}
+
+TEST_P(DecoderOnEachBackend, ValuesGoOutAndInAsTheCheckpointHasThem) {
+  const TempFolder folder;
+  Model setup(write(folder.path(), 24, 2, 3), backend(), all_of_them());
+  for (const Parameter& parameter : setup.model.parameters()) {
+    const CheckpointTensor& tensor = require_parameter(setup.checkpoint, parameter.info);
+    const auto* stored = reinterpret_cast<const float*>(tensor.bytes.data());
+    std::vector<float> out(static_cast<std::size_t>(parameter.value.size()));
+    setup.model.download(parameter, parameter.value, out);
+    EXPECT_TRUE(std::equal(out.begin(), out.end(), stored)) << parameter.info.name;
+    const std::vector<float> before = values(parameter.value);
+    setup.backend->zero(parameter.value);
+    setup.model.upload(parameter, out, parameter.value);
+    EXPECT_EQ(values(parameter.value), before) << parameter.info.name;
+  }
+}
+
+TEST_P(DecoderOnEachBackend, ATextLongerThanThePositionsIsRefused) {
+  const TempFolder folder;
+  Model setup(write(folder.path(), 24, 1, 3), backend());
+  setup.batch.add(std::vector<std::int32_t>(65, 5));
+  if (setup.model.config().longest_text == 0) {
+    EXPECT_NO_THROW(setup.hidden());
+  } else {
+    EXPECT_THROW(setup.hidden(), UserError);
+  }
+}
+
+TEST_P(DecoderOnEachBackend, KeepsAsManyBytesAsItSays) {
+  const TempFolder folder;
+  write(folder.path(), 64, 4, 16);  // rows that need no padding
+  const std::string narrow = name_of(Model(folder.path(), backend()).model, Role::narrow, true, 2);
+  for (const TrainedParameters& which : {all_of_them(), only(narrow)}) {
+    Model setup(folder.path(), backend(), which);
     setup.batch = {};
     setup.batch.add(std::vector<std::int32_t>(32, 5));
     for (const Keep keep : {Keep::inputs, Keep::activations}) {
@@ -199,9 +279,9 @@ double derivative(Model& setup, const Parameter& parameter, const std::vector<fl
   return difference / (2.0 * static_cast<double>(step));
 }
 
-TEST_P(BloomOnEachBackend, GradientsAgreeWithFiniteDifferences) {
+TEST_P(DecoderOnEachBackend, GradientsAgreeWithFiniteDifferences) {
   const TempFolder folder;
-  Model setup(write_tiny_model(folder.path(), {.hidden = 24, .layers = 2, .heads = 3}), GetParam(), all_of_them());
+  Model setup(write(folder.path(), 24, 2, 3), backend(), all_of_them());
   for (const PoolingMode mode : {PoolingMode::weightedmean, PoolingMode::lasttoken}) {
     setup.pooling = {mode};
     setup.model.zero_gradients();
@@ -229,22 +309,22 @@ TEST_P(BloomOnEachBackend, GradientsAgreeWithFiniteDifferences) {
   }
 }
 
-TEST_P(BloomOnEachBackend, AParameterTrainedAloneGetsTheGradientItGetsAmongAll) {
+TEST_P(DecoderOnEachBackend, AParameterTrainedAloneGetsTheGradientItGetsAmongAll) {
   const TempFolder folder;
-  write_tiny_model(folder.path());
-  Model all(folder.path(), GetParam(), all_of_them());
+  write(folder.path(), 32, 2, 4);
+  Model all(folder.path(), backend(), all_of_them());
   all.backward();
   for (const Parameter& parameter : all.model.parameters()) {
-    Model one(folder.path(), GetParam(), only(parameter.info.name));
+    Model one(folder.path(), backend(), only(parameter.info.name));
     one.backward();
     EXPECT_EQ(one.model.trained_gradients().size(), parameter.gradient.size());
     EXPECT_EQ(values(one.model.trained_gradients()), values(parameter.gradient)) << parameter.info.name;
   }
 }
 
-TEST_P(BloomOnEachBackend, GradientsOfTwoBatchesAddUp) {
+TEST_P(DecoderOnEachBackend, GradientsOfTwoBatchesAddUp) {
   const TempFolder folder;
-  Model setup(write_tiny_model(folder.path()), GetParam(), all_of_them());
+  Model setup(write(folder.path(), 32, 2, 4), backend(), all_of_them());
   setup.backward();
   std::vector<float> twice = values(setup.model.trained_gradients());
   for (float& g : twice) g *= 2;
@@ -254,9 +334,9 @@ TEST_P(BloomOnEachBackend, GradientsOfTwoBatchesAddUp) {
   EXPECT_EQ(largest(values(setup.model.trained_gradients())), 0);
 }
 
-TEST_P(BloomOnEachBackend, ABatchWithoutTokensIsLegal) {
+TEST_P(DecoderOnEachBackend, ABatchWithoutTokensIsLegal) {
   const TempFolder folder;
-  Model setup(write_tiny_model(folder.path()), GetParam(), all_of_them());
+  Model setup(write(folder.path(), 32, 2, 4), backend(), all_of_them());
   setup.batch = TokenBatch();
   setup.batch.add({});
   EXPECT_EQ(setup.loss(), 0);
@@ -264,33 +344,38 @@ TEST_P(BloomOnEachBackend, ABatchWithoutTokensIsLegal) {
   EXPECT_EQ(largest(values(setup.model.trained_gradients())), 0);
 }
 
-TEST(Bloom, BackendsAgreeOnHiddenStates) {
-  for (const TinyModel& tiny : {TinyModel{}, TinyModel{.hidden = 60, .layers = 3, .heads = 6}}) {
+TEST(Decoder, BackendsAgreeOnHiddenStates) {
+  for (const std::string& family : testing::family_names()) {
+    for (const auto& [hidden, heads] : {std::pair<std::int64_t, std::int64_t>{32, 4}, {60, 6}}) {
+      const TempFolder folder;
+      testing::write_family_model(folder.path(), testing::tiny_architecture(family, hidden, 3, heads));
+      const std::vector<float> reference = Model(folder.path(), "reference").hidden();
+      EXPECT_LE(largest_difference(Model(folder.path(), "cpu").hidden(), reference), 2e-5f * largest(reference))
+          << family;
+    }
+  }
+}
+
+TEST(Decoder, BackendsAgreeOnGradients) {
+  for (const std::string& family : testing::family_names()) {
     const TempFolder folder;
-    write_tiny_model(folder.path(), tiny);
-    const std::vector<float> reference = Model(folder.path(), "reference").hidden();
-    EXPECT_LE(largest_difference(Model(folder.path(), "cpu").hidden(), reference), 2e-5f * largest(reference));
+    testing::write_family_model(folder.path(), testing::tiny_architecture(family, 60, 2, 6));
+    Model reference(folder.path(), "reference", all_of_them());
+    Model cpu(folder.path(), "cpu", all_of_them());
+    reference.backward();
+    cpu.backward();
+    for (const Parameter& parameter : reference.model.parameters()) {
+      const std::vector<float> expected = values(parameter.gradient);
+      const std::vector<float> found = values(cpu.model.parameter(parameter.info.name).gradient);
+      EXPECT_LE(largest_difference(found, expected), 1e-4f * largest(expected)) << family << parameter.info.name;
+    }
   }
 }
 
-TEST(Bloom, BackendsAgreeOnGradients) {
-  const TempFolder folder;
-  write_tiny_model(folder.path(), {.hidden = 60, .layers = 2, .heads = 6});
-  Model reference(folder.path(), "reference", all_of_them());
-  Model cpu(folder.path(), "cpu", all_of_them());
-  reference.backward();
-  cpu.backward();
-  for (const Parameter& parameter : reference.model.parameters()) {
-    const std::vector<float> expected = values(parameter.gradient);
-    const std::vector<float> found = values(cpu.model.parameter(parameter.info.name).gradient);
-    EXPECT_LE(largest_difference(found, expected), 1e-4f * largest(expected)) << parameter.info.name;
-  }
-}
-
-TEST(Bloom, LaysTrainedParametersEndToEndThoseThatDecayFirst) {
+TEST(Decoder, LaysTrainedParametersEndToEndThoseThatDecayFirst) {
   const TempFolder folder;
   Model setup(write_tiny_model(folder.path()), "reference", all_of_them());
-  const Bloom& model = setup.model;
+  const Decoder& model = setup.model;
   std::int64_t decayed = 0;
   std::int64_t total = 0;
   for (const Parameter& parameter : model.parameters()) {
@@ -305,14 +390,14 @@ TEST(Bloom, LaysTrainedParametersEndToEndThoseThatDecayFirst) {
   EXPECT_EQ(model.trained_values().size(), total);
 }
 
-TEST(Bloom, ReadsNamesWithThePrefixOfACausalModel) {
+TEST(Decoder, ReadsNamesWithThePrefixOfACausalModel) {
   const TempFolder folder;
   write_tiny_model(folder / "plain");
   write_tiny_model(folder / "prefixed", {.prefix = "transformer."});
   EXPECT_EQ(Model(folder / "plain", "reference").hidden(), Model(folder / "prefixed", "reference").hidden());
 }
 
-TEST(Bloom, NamesATensorThatIsNotFinite) {
+TEST(Decoder, NamesATensorThatIsNotFinite) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     for (const char* broken : {"word_embeddings.weight", "h.1.mlp.dense_h_to_4h.weight", "ln_f.bias"}) {
       const TempFolder folder;

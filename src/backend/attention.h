@@ -1,0 +1,58 @@
+// What the attention works on: where the heads of its matrices lie, and what a query's scores are made of.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "tensor/matrix.h"
+
+namespace sgpt {
+
+/// The heads of a matrix: those of row t begin at its columns first, first + stride, first + 2 · stride, …
+template <class Void>
+struct BasicHeads {
+  BasicMatrix<Void> rows;  // [T, at least first + (H − 1) · stride + dim]
+  std::int64_t first = 0;
+  std::int64_t stride = 0;
+
+  BasicHeads() = default;
+  BasicHeads(BasicMatrix<Void> rows_, std::int64_t first_, std::int64_t stride_)
+      : rows(rows_), first(first_), stride(stride_) {}
+  /// A read-only view of writable heads.
+  template <class Other>
+  requires(std::is_const_v<Void> && !std::is_const_v<Other>) BasicHeads(const BasicHeads<Other>& heads)
+      : BasicHeads(heads.rows, heads.first, heads.stride) {}
+
+  auto* f32_at(std::int64_t row, std::int64_t head) const { return rows.f32_row(row) + first + head * stride; }
+};
+
+using Heads = BasicHeads<void>;
+using ConstHeads = BasicHeads<const void>;
+
+/// Queries, keys and values, or the gradients of these. They may be parts of one matrix, or of three.
+template <class Void>
+struct BasicQkv {
+  BasicHeads<Void> query;
+  BasicHeads<Void> key;
+  BasicHeads<Void> value;
+
+  BasicQkv() = default;
+  BasicQkv(BasicHeads<Void> q, BasicHeads<Void> k, BasicHeads<Void> v) : query(q), key(k), value(v) {}
+  template <class Other>
+  requires(std::is_const_v<Void> && !std::is_const_v<Other>) BasicQkv(const BasicQkv<Other>& qkv)
+      : query(qkv.query), key(qkv.key), value(qkv.value) {}
+};
+
+using Qkv = BasicQkv<void>;
+using ConstQkv = BasicQkv<const void>;
+
+/// The score of key j for query i is q_i·k_j · scale + slope_h · j, for the keys i − window < j <= i of their text.
+struct AttentionOptions {
+  std::int64_t heads = 1;  // H
+  std::int64_t dim = 0;    // numbers of a head
+  float scale = 1;
+  ConstMatrix slopes = {};  // [1,H]; null: 0 for all
+  std::int64_t window = 0;  // keys that a query sees, its own included; 0: all up to its own
+};
+
+}  // namespace sgpt

@@ -1,0 +1,56 @@
+// Tiny random models of every family, written by the tables of the families.
+#pragma once
+
+#include <fstream>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "model/architecture.h"
+#include "model/parameters.h"
+#include "model/safetensors.h"
+#include "tiny_model.h"
+
+namespace sgpt::testing {
+
+inline const std::vector<std::string>& family_names() {
+  static const std::vector<std::string> names{"bloom", "gpt2", "gpt_neo", "gptj"};
+  return names;
+}
+
+/// The sizes of a tiny model, with a window that its texts are longer than.
+inline Architecture tiny_architecture(const std::string& family, std::int64_t hidden, std::int64_t layers,
+                                      std::int64_t heads) {
+  Architecture a = make_architecture(family, {hidden, layers, heads, tiny_vocabulary(), 64});
+  for (std::int64_t& window : a.windows) window = window > 0 ? 3 : 0;
+  return a;
+}
+
+/// A plain checkpoint, wide enough values that every part of the model matters. Returns the folder.
+inline std::filesystem::path write_family_model(const std::filesystem::path& folder, const Architecture& architecture) {
+  std::filesystem::create_directories(folder);
+  nlohmann::ordered_json config{{"model_type", architecture.family->model_type}};
+  architecture.family->write(architecture, config);
+  if (!architecture.windows.empty()) config["window_size"] = 3;
+  std::ofstream(folder / "config.json") << config.dump();
+  std::mt19937 random(1);
+  std::vector<std::unique_ptr<std::vector<float>>> values;
+  std::vector<TensorToWrite> tensors;
+  for (const ParameterInfo& info : decoder_parameters(architecture)) {
+    values.push_back(std::make_unique<std::vector<float>>(static_cast<std::size_t>(info.rows * info.cols)));
+    const bool gain = info.kind == ParameterKind::vector && !info.bias;
+    const float width = info.kind == ParameterKind::embedding ? 1.0f : gain ? 0.3f : 0.2f;
+    for (float& value : *values.back()) {
+      value = (gain ? 1.0f : 0.0f) + width * (static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f);
+    }
+    tensors.push_back({info.name, DType::f32, info.shape(), std::as_bytes(std::span(*values.back())), {}});
+  }
+  write_safetensors(folder / "model.safetensors", tensors);
+  write_tiny_tokenizer(folder / "tokenizer.json");
+  return folder;
+}
+
+}  // namespace sgpt::testing
