@@ -47,12 +47,12 @@ void run(Communicator& ranks, Options& options) {
   options.job.kind = options.query ? TextKind::query : TextKind::document;
   const std::filesystem::path folder = model_folder(options.model, ranks);
   if (ranks.first()) {
+    require_writable(options.job.output);
     GivenPaths()
         .reads("--input", options.job.input)
         .reads_model("--model", folder)
         .writes_resumable("--output", options.job.output, ".progress")
         .check();
-    require_writable(options.job.output);
   }
   const Encoder encoder = load_encoder(folder, options.encoder, ranks, [&](const Encoder& loaded) {
     return recorded_compute_type(loaded, options.job);

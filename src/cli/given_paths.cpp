@@ -18,13 +18,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What is behind a name, where it keeps what is written: pipes and devices do not. "-" is a standard stream, behind
-/// which a shell may have put a file.
-std::optional<files::Identity> kept(const fs::path& path, int standard_stream) {
+/// What is behind a name; "-" is a standard stream, behind which a shell may have put a file.
+std::optional<struct stat> behind(const fs::path& path, int standard_stream) {
   struct stat status {};
   const bool there = path == "-" ? ::fstat(standard_stream, &status) == 0 : ::stat(path.c_str(), &status) == 0;
-  if (!there || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) return std::nullopt;
-  return files::Identity{status.st_dev, status.st_ino};
+  return there ? std::optional(status) : std::nullopt;
+}
+
+/// The same where it keeps what is written: pipes and devices do not.
+std::optional<files::Identity> kept(const fs::path& path, int standard_stream) {
+  const auto status = behind(path, standard_stream);
+  if (!status || !(S_ISREG(status->st_mode) || S_ISDIR(status->st_mode))) return std::nullopt;
+  return files::Identity{status->st_dev, status->st_ino};
 }
 
 /// Where a file that is not there yet will be.
@@ -39,6 +44,19 @@ bool are_one(const fs::path& output, const fs::path& other, int standard_stream_
   if (here || there) return here == there;
   if (output == "-" || other == "-") return false;
   return !files::exists(output) && !files::exists(other) && place(output) == place(other);
+}
+
+/// Whether two outputs would run into each other in a stream. A device such as /dev/null takes any number.
+bool share_a_stream(const fs::path& one, const fs::path& other) {
+  const auto descriptor = [](const fs::path& path) {
+    return path == "-" ? std::optional(STDOUT_FILENO) : files::own_descriptor(files::resolved(path));
+  };
+  if (const auto number = descriptor(one)) {
+    if (number == descriptor(other)) return true;
+  }
+  const auto here = behind(one, STDOUT_FILENO);
+  const auto there = behind(other, STDOUT_FILENO);
+  return here && there && S_ISFIFO(here->st_mode) && here->st_dev == there->st_dev && here->st_ino == there->st_ino;
 }
 
 bool lies_in(const fs::path& path, const fs::path& folder) {
@@ -124,8 +142,7 @@ void GivenPaths::check() const {
                                   shown(*output), shown(input)));
     }
     for (auto other = outputs_.begin(); other != output; ++other) {
-      const bool both_stdout = output->path == "-" && other->path == "-";
-      if (!both_stdout && !are_one(output->path, other->path, STDOUT_FILENO)) continue;
+      if (!share_a_stream(output->path, other->path) && !are_one(output->path, other->path, STDOUT_FILENO)) continue;
       throw UserError(fmt::format("{} and {} are one and the same, but hold different things; name two", shown(*other),
                                   shown(*output)));
     }

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/given_paths.h"
@@ -40,7 +41,7 @@ void run_report(const ReportArguments& arguments) {
   const RunRecord record = read_run(arguments.folder);
   const fs::path output = arguments.output.empty() ? arguments.folder / "report.html" : arguments.output;
   write_file(output, report_page(record, name_of_run(arguments.folder)));
-  log::info(fmt::format("the report is in {}: open it in a browser", output.string()));
+  if (!files::is_stream(output)) log::info(fmt::format("the report is in {}: open it in a browser", output.string()));
 }
 
 }  // namespace

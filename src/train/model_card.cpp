@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/mapped_file.h"
 #include "model/family.h"
 #include "sgpt/error.h"
@@ -276,7 +277,10 @@ std::string with_results(std::string_view card, std::span<const DataSetResult> r
 
 void update_model_card(const std::filesystem::path& model_folder, std::span<const DataSetResult> results) {
   const auto card = card_of(model_folder);
-  write_file(card, with_results(MappedFile(card).text(), results, card.string()));
+  const std::string text = with_results(MappedFile(card).text(), results, card.string());
+  // In the hub's cache it is a link to a file that is named by its checksum, and that other revisions may share.
+  if (std::error_code none; std::filesystem::is_symlink(card, none)) files::remove_all(card);
+  write_file(card, text);
 }
 
 void check_model_card(const std::filesystem::path& model_folder) {

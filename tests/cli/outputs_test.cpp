@@ -158,6 +158,7 @@ TEST_F(Outputs, AreNeverWhatIsRead) {
       {"eval", "--model", model, "--data_path", at("data"), "--output", at("model/config.json")},
       {"eval", "--model", model, "--data_path", at("data"), "--output", at("same"), "--run_file", at("same")},
       {"eval", "--model", model, "--data_path", at("data"), "--run_file", "-"},
+      {"eval", "--model", model, "--data_path", at("data"), "--output", "/dev/stdout", "--run_file", "-"},
       {"convert", model, at("model/inside")},
       {"convert", model, model},
       {"convert", model, "-"},

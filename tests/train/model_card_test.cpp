@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/mapped_file.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
 #include "tiny_model.h"
@@ -145,6 +146,16 @@ TEST(ModelCard, CardsWithoutAnEvaluationAreRefused) {
   }
   const testing::TempFolder temp;
   EXPECT_THROW(check_model_card(temp.path()), UserError);
+}
+
+TEST(ModelCard, TheHubsBlobStaysAsItIs) {
+  const testing::TempFolder temp;
+  const std::string blob = "## Evaluation Results\n\n`{\"ndcgs\": {}}`\n";
+  temp.write("blob", blob);
+  std::filesystem::create_symlink("blob", temp / "README.md");
+  update_model_card(temp.path(), std::vector{result_of("m", "scifact", 0.5)});
+  EXPECT_THAT(MappedFile(temp / "README.md").text(), HasSubstr("scifact"));
+  EXPECT_EQ(MappedFile(temp / "blob").text(), blob);
 }
 
 TEST(ModelCard, TrainingWritesIt) {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/filesystem.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "sgpt/error.h"
@@ -163,8 +164,7 @@ void make_run_folder(const fs::path& folder) {
 
 RunRecord read_run(const fs::path& path) {
   const RunFolder folder{path};
-  std::error_code none;
-  if (!fs::is_regular_file(folder.run(), none)) {
+  if (!files::is_regular(folder.run())) {
     throw UserError(
         fmt::format("{}: no training run is recorded here: expected the folder that sgpt train writes "
                     "beside its model (MODEL_SAVE_PATH.run), with a run.json",
@@ -192,7 +192,7 @@ RunRecord read_run(const fs::path& path) {
   read_lines(folder.histograms(), [&](const nlohmann::json& json) {
     record.histograms[json.at("name").get<std::string>()].push_back(bins_of(json));
   });
-  if (fs::exists(folder.evaluation(), none)) {
+  if (files::exists(folder.evaluation())) {
     const Json evaluation = read_object(folder.evaluation());
     for (const auto& [name, value] : evaluation.items()) record.evaluation.emplace_back(name, text_of(value));
   }
