@@ -39,6 +39,9 @@ class Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text,
                                    std::size_t max_tokens = std::numeric_limits<std::size_t>::max()) const;
 
+  /// Whether `max_tokens` keeps the last ids instead of the first.
+  bool cuts_left() const;
+
   /// What stands around a text where special tokens are wanted.
   const SpecialTokens& special_tokens() const;
 

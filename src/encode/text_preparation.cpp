@@ -97,7 +97,7 @@ TokenIds TextPreparation::ids(std::string_view text, TextKind kind, bool& cut) c
   const std::size_t room = longest - (brackets_ ? std::size_t{kBrackets} : around.size());
   TokenIds ids = tokenizer_.encode(strip(text), room + 1);  // one more tells whether there are more
   cut = ids.size() > room;
-  if (cut) ids.pop_back();
+  if (cut) ids.erase(tokenizer_.cuts_left() ? ids.begin() : ids.end() - 1);
   if (!brackets_) {
     ids.insert(ids.begin(), around.before.begin(), around.before.end());
     ids.insert(ids.end(), around.behind.begin(), around.behind.end());

@@ -126,6 +126,8 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, std::size_t m
   return ids;
 }
 
+bool Tokenizer::cuts_left() const { return impl_->cuts_left; }
+
 const SpecialTokens& Tokenizer::special_tokens() const { return impl_->special_tokens; }
 
 std::vector<std::int32_t> Tokenizer::encode_with_special_tokens(std::string_view text, std::size_t max_tokens) const {

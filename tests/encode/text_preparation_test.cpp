@@ -88,6 +88,16 @@ TEST_F(TextPreparationTest, PutsTheTokenizersSpecialTokensAroundWhereBracketsAre
   EXPECT_THAT(failure({.brackets = false, .max_seq_length = 2}), HasSubstr("at least 3"));
 }
 
+TEST_F(TextPreparationTest, CutsOnTheSideThatTheTokenizerNames) {
+  const auto path = model_.tokenizer_file();
+  nlohmann::json tokenizer = nlohmann::json::parse(std::ifstream(path));
+  tokenizer["truncation"] = {{"direction", "Left"}, {"max_length", 3}, {"strategy", "LongestFirst"}, {"stride", 0}};
+  std::ofstream(path) << tokenizer;
+  EXPECT_THAT(prepare({.brackets = false, .max_seq_length = 1}).ids("xthe", TextKind::query), ElementsAre(id("the")));
+  EXPECT_THAT(prepare({.brackets = true, .max_seq_length = 3}).ids("xthe", TextKind::query),
+              ElementsAre(id("["), id("the"), id("]")));
+}
+
 TEST_F(TextPreparationTest, TakesFromTheFolderWhatIsNotSaid) {
   model_.brackets = true;
   EXPECT_TRUE(prepare({}).brackets());
