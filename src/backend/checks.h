@@ -98,7 +98,7 @@ inline void attends(const PackedTexts& texts, const ConstQkv& qkv, const Attenti
 inline void attends_backward(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,
                              ConstMatrix log_sums, ConstMatrix dy, const ConstQkv& dqkv) {
   attends(texts, qkv, options, dy, log_sums);
-  require(static_cast<bool>(log_sums) && holds(dqkv, texts.tokens, options),
+  require(is(log_sums, texts.tokens, options.heads) && holds(dqkv, texts.tokens, options),
           "attention_backward: heads in dq, dk and dv[T,*], log_sums[T,H]", dqkv.query.rows, log_sums);
 }
 

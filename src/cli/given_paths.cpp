@@ -116,7 +116,7 @@ GivenPaths& GivenPaths::writes(const std::string& option, const fs::path& file) 
 
 GivenPaths& GivenPaths::writes_resumable(const std::string& option, const fs::path& file, const std::string& suffix) {
   writes(option, file);
-  if (file.empty() || file == "-") return *this;
+  if (file.empty() || files::is_stream(file)) return *this;  // nothing lies beside a stream
   const fs::path target = files::resolved(file);
   for (const std::string& beside : {std::string(".partial"), suffix}) {
     if (!beside.empty()) writes(option, target.string() + beside);
