@@ -221,6 +221,16 @@ bool Values::next_element(std::string_view& value) {
   return true;
 }
 
+/// The value (of equal keys the last one's, as Python and others have it), or nothing when it is missing or null.
+std::optional<dom::element> value_of(dom::object object, std::string_view key) {
+  std::optional<dom::element> value;
+  for (const dom::key_value_pair field : object) {
+    if (field.key == key) value = field.value;
+  }
+  if (value && value->is_null()) return std::nullopt;
+  return value;
+}
+
 }  // namespace
 
 struct JsonLineReader::Impl {
@@ -233,15 +243,7 @@ struct JsonLineReader::Impl {
   dom::parser parser;
   dom::object object;
 
-  /// The value (of equal keys the last one's, as Python and others have it), or nothing when it is missing or null.
-  std::optional<dom::element> find(std::string_view key) const {
-    std::optional<dom::element> value;
-    for (const dom::key_value_pair field : object) {
-      if (field.key == key) value = field.value;
-    }
-    if (value && value->is_null()) return std::nullopt;
-    return value;
-  }
+  std::optional<dom::element> find(std::string_view key) const { return value_of(object, key); }
   std::string_view without_lone_surrogates(std::string_view line);
   void tell_surrogates() const;
   [[noreturn]] void wrong_kind(std::string_view key, std::string_view expected, dom::element found) const {
@@ -267,13 +269,13 @@ struct JsonLineReader::Impl {
     dom::object fields;
     if (value.get_object().get(fields) != simdjson::SUCCESS) return {{}, text_of(key, value, kExpected)};
     const auto field = [&](std::string_view name) -> std::optional<std::string> {
-      dom::element part;
-      if (fields.at_key(name).get(part) != simdjson::SUCCESS || part.is_null()) return std::nullopt;
-      return text_of(key, part, kExpected);
+      const auto part = value_of(fields, name);
+      return part ? std::optional(text_of(key, *part, kExpected)) : std::nullopt;
     };
-    auto text = field("text");
-    if (!text) wrong_kind(key, kExpected, value);
-    return {field("title").value_or(""), *std::move(text)};
+    const auto title = field("title");
+    const auto text = field("text");
+    if (!title && !text) wrong_kind(key, kExpected, value);
+    return {title.value_or(""), text.value_or("")};
   }
 };
 

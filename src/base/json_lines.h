@@ -72,7 +72,7 @@ class JsonLineReader {
     std::string text;
     friend bool operator==(const TitledText&, const TitledText&) = default;
   };
-  /// A text or a list of texts: strings, or objects {"title", "text"}, of which the title may be missing; missing and
+  /// A text or a list of texts: strings, or objects {"title", "text"}, of which one may be missing; missing and
   /// null give an empty list.
   std::vector<TitledText> texts(std::string_view key) const;
   /// A list of integers. Throws when missing.

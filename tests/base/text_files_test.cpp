@@ -108,6 +108,15 @@ TEST_F(TextFiles, OfEqualKeysTheLastCounts) {
   EXPECT_THAT(lists[0].values, ElementsAre(2));
 }
 
+TEST_F(TextFiles, SoItIsWithinAnObjectOfTitleAndText) {
+  JsonLineReader reader(folder_.write(
+      "in.json", R"({"p": [{"text": "a", "title": "t", "text": "b"}, {"title": "alone"}], "q": {"docid": 1}})"));
+  ASSERT_TRUE(reader.next());
+  EXPECT_THAT(reader.texts("p"),
+              ElementsAre(JsonLineReader::TitledText{"t", "b"}, JsonLineReader::TitledText{"alone", ""}));
+  EXPECT_THAT(user_error([&] { reader.texts("q"); }), HasSubstr("in.json:1: \"q\" is an object"));
+}
+
 TEST_F(TextFiles, OtherEncodingsAndPackingsAreNamed) {
   EXPECT_THAT(line_failure("\xff\xfet\0"s), AllOf(HasSubstr("in.txt"), HasSubstr("UTF-16")));
   EXPECT_THAT(line_failure("\xfe\xff\0t"s), HasSubstr("UTF-16"));
