@@ -89,7 +89,7 @@ struct Bias {
   /// The same for all rows: [1, cols], or null for none.
   template <class Row>
   requires std::convertible_to<const Row&, ConstMatrix> Bias(const Row& row) : table(row) {}
-  Bias(ConstMatrix table_, const std::int32_t* row_of_) : table(table_), row_of(row_of_) {}
+  Bias(ConstMatrix rows, const std::int32_t* numbers) : table(rows), row_of(numbers) {}
 
   ConstMatrix table;                     // [A, cols]; null: nothing is added
   const std::int32_t* row_of = nullptr;  // [T] which of its rows, for each row of the result; null: the first for all

@@ -225,16 +225,35 @@ def write_metrics():
     write_json(OUT / "metrics" / "case.json", {"qrels": qrels, "run": run, "per_query": per_query, "mean_rounded_5": mean})
 
 
+def write_model(name, model, tokenizer):
+    folder = Folder(name, random_weights(model, 1), tokenizer, model.config.hidden_size, 40)
+    folder.write_encode()
+    folder.write_training(bitfit=True)
+    folder.write_training(bitfit=False)
+
+
 def main():
     torch.manual_seed(1)
     bloom = bloom_tokenizer()
     write_tokenizer("tiny-bloom", bloom)
     config = transformers.BloomConfig(vocab_size=bloom.get_vocab_size() + 8, hidden_size=24, n_layer=2, n_head=3,
                                       hidden_dropout=0.0, attention_dropout=0.0, use_cache=False)
-    folder = Folder("tiny-bloom", random_weights(transformers.BloomModel(config), 1), bloom, 24, 40)
-    folder.write_encode()
-    folder.write_training(bitfit=True)
-    folder.write_training(bitfit=False)
+    write_model("tiny-bloom", transformers.BloomModel(config), bloom)
+
+    # Two heads of 8; windows of 4 and rotary positions for half of a head, so that both are seen.
+    gpt2 = gpt2_tokenizer(bloom)
+    write_tokenizer("tiny-gpt2", gpt2)
+    sizes = {"vocab_size": gpt2.get_vocab_size(), "use_cache": False}
+    config = transformers.GPT2Config(**sizes, n_embd=16, n_layer=2, n_head=2, n_positions=40, resid_pdrop=0.0,
+                                     embd_pdrop=0.0, attn_pdrop=0.0)
+    write_model("tiny-gpt2", transformers.GPT2Model(config), gpt2)
+    config = transformers.GPTNeoConfig(**sizes, hidden_size=16, num_layers=2, num_heads=2, max_position_embeddings=40,
+                                       attention_types=[[["global", "local"], 1]], window_size=4, resid_dropout=0.0,
+                                       embed_dropout=0.0, attention_dropout=0.0)
+    write_model("tiny-gpt-neo", transformers.GPTNeoModel(config), gpt2)
+    config = transformers.GPTJConfig(**sizes, n_embd=16, n_layer=2, n_head=2, n_positions=40, rotary_dim=4,
+                                     resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
+    write_model("tiny-gptj", transformers.GPTJModel(config), gpt2)
     write_metrics()
 
 
