@@ -202,8 +202,10 @@ void print_training_memory(const Json& memory, const InfoArguments& arguments) {
 std::string special_tokens_line(const Json& info) {
   const Json& tokens = info["special_tokens"];
   if (tokens.is_null() || (tokens["before"].empty() && tokens["behind"].empty())) return "";
-  const std::string shown = fmt::format("{} TEXT {}", fmt::join(tokens["before"].get<std::vector<std::string>>(), " "),
-                                        fmt::join(tokens["behind"].get<std::vector<std::string>>(), " "));
+  std::string shown;
+  for (const Json& token : tokens["before"]) shown += token.get<std::string>() + " ";
+  shown += "TEXT";
+  for (const Json& token : tokens["behind"]) shown += " " + token.get<std::string>();
   const bool brackets = info["brackets"].is_boolean() && info["brackets"].get<bool>();
   return fmt::format("{}, special tokens of the tokenizer{}", shown,
                      brackets ? "; not with brackets, which take their place" : ", where brackets are off");

@@ -237,9 +237,7 @@ class FolderTokens {
   void read_added_tokens() {
     for (const auto& [content, id] : added_.values.items()) {
       if (!id.is_number_integer()) added_.fail(content, "an id", id);
-      const bool special = has_role(content) || std::any_of(extra_.begin(), extra_.end(), [&](const AddedToken& token) {
-                             return token.content == content;
-                           });
+      const bool special = has_role(content) || find(extra_, content) != nullptr;
       by_id_[id.get<long>()] = {.content = content, .normalized = !special, .special = special};
     }
   }
