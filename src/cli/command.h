@@ -23,6 +23,7 @@ void add_tokenize(CLI::App& app);
 void add_tokenizer(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_rerank(CLI::App& app);
 void add_score(CLI::App& app);
 void add_search(CLI::App& app);
 void add_train(CLI::App& app);

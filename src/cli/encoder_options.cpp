@@ -22,6 +22,27 @@ std::vector<std::string> backends() {
   return result;
 }
 
+/// What EncoderOptions and RerankerOptions have alike.
+template <class Options>
+void add_computing(CLI::App& command, Options& options, const char* group) {
+  auto* budget = command.add_option(names("--token_budget"), options.token_budget,
+                                    "Tokens computed at once; more take more memory. 0: chosen for speed");
+  budget->check(CLI::Range(std::int64_t{0}, kMostTokens))->type_name("N");
+  auto* threads = command.add_option(names("--threads"), options.threads, "Threads to compute with. 0: all cores");
+  threads->check(CLI::Range(0, kMostThreads))->type_name("N");
+  auto* backend = command.add_option(names("--backend"), options.backend,
+                                     "What computes: cpu, or reference (slow and plain, to check with)");
+  backend->check(CLI::IsMember(backends()))->type_name("NAME")->capture_default_str();
+  auto* dtype = command.add_option_function<std::string>(
+      names("--dtype"), [&options](const std::string& name) { options.compute = compute_type_from(name); },
+      "What the model's matrices are multiplied in: f32, exact; int8, about three times as fast, in a quarter of the "
+      "memory,\nclose to the exact embeddings (cosine 0.999); bf16, on processors with instructions for it; auto: bf16 "
+      "where the\nweights have 16 bits and this processor is clearly faster with it, else f32. By default f32, or int8 "
+      "where the weights are");
+  dtype->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))->type_name("TYPE");
+  for (CLI::Option* option : {budget, threads, backend, dtype}) option->group(group);
+}
+
 }  // namespace
 
 PoolingMode pooling_mode(const std::string& name) {
@@ -53,24 +74,12 @@ void add_encoder_options(CLI::App& command, EncoderOptions& options) {
       names("--max_seq_length"), [&options](const std::int64_t& n) { options.max_seq_length = n; },
       "Tokens of a text that are looked at, brackets included. By default as the model folder says");
   length->check(CLI::Range(std::int64_t{1}, kMostTokens))->type_name("N");
-  auto* budget = command.add_option(names("--token_budget"), options.token_budget,
-                                    "Tokens computed at once; more take more memory. 0: chosen for speed");
-  budget->check(CLI::Range(std::int64_t{0}, kMostTokens))->type_name("N");
-  auto* threads = command.add_option(names("--threads"), options.threads, "Threads to compute with. 0: all cores");
-  threads->check(CLI::Range(0, kMostThreads))->type_name("N");
-  auto* backend = command.add_option(names("--backend"), options.backend,
-                                     "What computes: cpu, or reference (slow and plain, to check with)");
-  backend->check(CLI::IsMember(backends()))->type_name("NAME")->capture_default_str();
-  auto* dtype = command.add_option_function<std::string>(
-      names("--dtype"), [&options](const std::string& name) { options.compute = compute_type_from(name); },
-      "What the model's matrices are multiplied in: f32, exact; int8, about three times as fast, in a quarter of the "
-      "memory,\nclose to the exact embeddings (cosine 0.999); bf16, on processors with instructions for it; auto: bf16 "
-      "where the\nweights have 16 bits and this processor is clearly faster with it, else f32. By default f32, or int8 "
-      "where the weights are");
-  dtype->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))->type_name("TYPE");
-  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length, budget, threads, backend, dtype}) {
-    option->group(kGroup);
-  }
+  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length}) option->group(kGroup);
+  add_computing(command, options, kGroup);
+}
+
+void add_compute_options(CLI::App& command, RerankerOptions& options, const char* group) {
+  add_computing(command, options, group);
 }
 
 }  // namespace sgpt::cli

@@ -26,6 +26,8 @@
 #include "cli/one_line.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
+#include "cli/rerank_options.h"
+#include "encode/reranker_parts.h"
 #include "encode/text_source.h"
 #include "retrieval/corpus_index.h"
 #include "sgpt/error.h"
@@ -46,6 +48,9 @@ struct SearchArguments {
   std::int64_t top_k = 10;
   bool json = false;
   EncoderOptions encoder;
+  std::filesystem::path rerank;  // a language model; empty: hits stay as they were found
+  std::int64_t rerank_top_k = 100;
+  std::string text_template;
 };
 
 std::size_t output_width() {
@@ -117,11 +122,44 @@ class Questions {
   std::vector<std::optional<std::string>> ids;  // as their file has them
 };
 
+/// What answers: the documents, and what ranks the best of them anew, if anything.
+struct Answerer {
+  const CorpusIndex& index;
+  const Reranker* reranker = nullptr;
+};
+
+/// Throws UserError for a query that the language model cannot be asked, by its place.
+void require_rankable(const Questions& questions, const Answerer& answerer) {
+  if (!answerer.reranker) return;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    try {
+      static_cast<void>(answerer.reranker->parts().query_ids(questions.texts[i]));
+    } catch (const UserError& error) {
+      throw UserError(fmt::format("{}: {}", questions.places[i], error.what()));
+    }
+  }
+}
+
+/// By how probable the query is after each document; equal ones as they were found.
+void rank_anew(const std::string& query, const Answerer& answerer, std::vector<Hit>& hits) {
+  std::vector<std::string> documents;
+  for (const Hit& hit : hits) documents.emplace_back(strip(answerer.index.document(hit.document).content));
+  const std::vector<double> scores = answerer.reranker->score(query, documents);
+  for (std::size_t i = 0; i < hits.size(); ++i) hits[i].score = static_cast<float>(scores[i]);
+  std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return a.score > b.score; });
+}
+
 /// `several`: each answer is headed by its query.
 void answer(const Questions& questions, std::size_t first, std::size_t count, bool several,
-            const SearchArguments& arguments, const CorpusIndex& index) {
+            const SearchArguments& arguments, const Answerer& answerer) {
+  const CorpusIndex& index = answerer.index;
   const auto texts = std::span(questions.texts).subspan(first, count);
-  const auto hits = index.search(texts, arguments.top_k, TextPlaces(questions.places).subspan(first, count));
+  const std::int64_t wanted = answerer.reranker ? std::max(arguments.top_k, arguments.rerank_top_k) : arguments.top_k;
+  auto hits = index.search(texts, wanted, TextPlaces(questions.places).subspan(first, count));
+  for (std::size_t i = 0; i < count && answerer.reranker; ++i) {
+    rank_anew(texts[i], answerer, hits[i]);
+    if (std::ssize(hits[i]) > arguments.top_k) hits[i].resize(static_cast<std::size_t>(arguments.top_k));
+  }
   for (std::size_t i = 0; i < count; ++i) {
     if (arguments.json) {
       print_result(for_machines(texts[i], questions.ids[first + i], hits[i], index));
@@ -134,16 +172,17 @@ void answer(const Questions& questions, std::size_t first, std::size_t count, bo
 }
 
 /// Queries that are known beforehand are answered many at a time: the corpus is gone through once for all of them.
-void answer_all(const Questions& questions, const SearchArguments& arguments, const CorpusIndex& index) {
+void answer_all(const Questions& questions, const SearchArguments& arguments, const Answerer& answerer) {
   for (std::size_t first = 0; first < questions.size(); first += kQueriesAtOnce) {
     const std::size_t count = std::min(kQueriesAtOnce, questions.size() - first);
-    answer(questions, first, count, questions.size() > 1, arguments, index);
+    answer(questions, first, count, questions.size() > 1, arguments, answerer);
   }
 }
 
 /// A person at a terminal is asked for one query after the other.
-void ask(const SearchArguments& arguments, const CorpusIndex& index) {
-  log::info(fmt::format("{} documents; type what you look for, an empty line or Ctrl-D ends", index.documents()));
+void ask(const SearchArguments& arguments, const Answerer& answerer) {
+  log::info(
+      fmt::format("{} documents; type what you look for, an empty line or Ctrl-D ends", answerer.index.documents()));
   LineReader lines("-");
   for (std::string_view line;;) {
     fmt::print(stderr, "search> ");
@@ -152,11 +191,12 @@ void ask(const SearchArguments& arguments, const CorpusIndex& index) {
     Questions question;
     try {
       question.add(std::string(line), lines.place());
+      require_rankable(question, answerer);
     } catch (const UserError& error) {
       log::warning(error.what());  // a person may simply ask again
       continue;
     }
-    answer(question, 0, 1, false, arguments, index);
+    answer(question, 0, 1, false, arguments, answerer);
   }
   fmt::print(stderr, "\n");
 }
@@ -189,10 +229,13 @@ class QuestionSource {
 };
 
 /// Texts of stdin, each answered as it comes.
-void answer_stdin(const SearchArguments& arguments, const CorpusIndex& index) {
-  if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) return ask(arguments, index);
+void answer_stdin(const SearchArguments& arguments, const Answerer& answerer) {
+  if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) return ask(arguments, answerer);
   QuestionSource source("-");
-  for (Questions question; source.next(question); question = {}) answer(question, 0, 1, true, arguments, index);
+  for (Questions question; source.next(question); question = {}) {
+    require_rankable(question, answerer);
+    answer(question, 0, 1, true, arguments, answerer);
+  }
 }
 
 /// Those of the command line, then those of the file.
@@ -208,6 +251,16 @@ Questions questions_of(const SearchArguments& arguments) {
   return questions;
 }
 
+std::optional<Reranker> load_reranker(const std::filesystem::path& folder, const SearchArguments& arguments) {
+  if (folder.empty()) return std::nullopt;
+  RerankerOptions options{.token_budget = arguments.encoder.token_budget,
+                          .threads = arguments.encoder.threads,
+                          .backend = arguments.encoder.backend,
+                          .compute = arguments.encoder.compute};
+  if (!arguments.text_template.empty()) options.text_template = read_template(arguments.text_template);
+  return Reranker::load(folder, options);
+}
+
 void run_search(const SearchArguments& arguments) {
   const Questions questions = questions_of(arguments);
   require_readable(arguments.corpus);  // a wrong path is told before the model is loaded
@@ -215,21 +268,28 @@ void run_search(const SearchArguments& arguments) {
     throw UserError("search: corpus and queries cannot both come from stdin; name a file for one of them");
   }
   const std::filesystem::path model = model_folder(arguments.model);
+  const std::filesystem::path language_model =
+      arguments.rerank.empty() ? std::filesystem::path() : model_folder(arguments.rerank);
   GivenPaths()
       .reads("--corpus", arguments.corpus)
       .reads("--queries", arguments.queries_file)
       .reads_model("--model", model)
+      .reads_model("--rerank", language_model)
+      .reads("--template", template_file(arguments.text_template))
       .writes_resumable("--cache", arguments.cache)
       .check();
+  const std::optional<Reranker> reranker = load_reranker(language_model, arguments);
   const Encoder encoder = load_encoder(model, arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
     return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
   });
   const EncoderTeam team(encoder);
   const CorpusIndex index(team, arguments.corpus, arguments.cache);
+  const Answerer answerer{index, reranker ? &*reranker : nullptr};
   if (questions.size() == 0) {
-    answer_stdin(arguments, index);
+    answer_stdin(arguments, answerer);
   } else {
-    answer_all(questions, arguments, index);
+    require_rankable(questions, answerer);
+    answer_all(questions, arguments, answerer);
   }
   team.tell_cut_texts();
 }
@@ -262,6 +322,19 @@ void add_search(CLI::App& app) {
                    "File of queries: lines of text, or JSON objects with \"text\", one a line or in a list")
       ->type_name("FILE");
   command->add_flag(names("--json"), arguments->json, "Print JSON, an object for each query on a line of its own");
+  const char* group = "Ranking what was found anew";
+  CLI::Option* rerank = command->add_option(
+      names("--rerank"), arguments->rerank,
+      "A language model that ranks the best documents anew, by how probable it finds the query after each (see sgpt "
+      "rerank): a folder, or ORG/NAME on a model hub; scores are then log-probabilities");
+  rerank->type_name("MODEL")->group(group);
+  command->add_option(names("--rerank_top_k"), arguments->rerank_top_k, "How many documents it ranks")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
+      ->needs(rerank)
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  add_template_option(*command, arguments->text_template, group)->needs(rerank);
   add_encoder_options(*command, arguments->encoder);
   command->add_option("QUERY", arguments->queries, "What to look for; quote it to keep its words together")
       ->type_name("TEXT");

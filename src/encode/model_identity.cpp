@@ -46,7 +46,12 @@ class Checksum {
 }  // namespace
 
 std::string model_identity(const Encoder& encoder) {
-  const std::filesystem::path& folder = encoder.parts().folder.transformer;
+  const Encoder::Parts& parts = encoder.parts();
+  return model_identity(parts.folder.transformer, parts.checkpoint, encoder.options().trained);
+}
+
+std::string model_identity(const std::filesystem::path& folder, const Checkpoint& checkpoint,
+                           const std::filesystem::path& trained) {
   std::error_code none;
   std::vector<std::filesystem::directory_entry> entries;
   for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
@@ -66,10 +71,10 @@ std::string model_identity(const Encoder& encoder) {
     add(entry, entry.path().filename().string());
     if (entry.path().extension() == ".json") content.add(MappedFile(entry.path()).bytes());
   }
-  if (const auto& trained = encoder.options().trained; !trained.empty()) {
+  if (!trained.empty()) {
     add(std::filesystem::directory_entry(trained, none), std::filesystem::weakly_canonical(trained, none).string());
   }
-  for (const CheckpointTensor& tensor : encoder.parts().checkpoint.tensors()) content.add_samples(tensor.bytes);
+  for (const CheckpointTensor& tensor : checkpoint.tensors()) content.add_samples(tensor.bytes);
   return fmt::format("{} {}", result, content.text());
 }
 

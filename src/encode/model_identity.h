@@ -1,10 +1,12 @@
 // Which model is this? For everything that keeps embeddings and must know whether they still belong to it.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "model/checkpoint.h"
 #include "sgpt/encoder.h"
 
 namespace sgpt {
@@ -12,6 +14,9 @@ namespace sgpt {
 /// One line that changes when the model's files change: the folder, name, size and time of every file that makes a
 /// model, and a checksum of their content, which takes samples of every large tensor and all the rest whole.
 std::string model_identity(const Encoder& encoder);
+/// Of any model: the folder with config.json, its weights, and the file that stands in for some of them, if any.
+std::string model_identity(const std::filesystem::path& transformer, const Checkpoint& checkpoint,
+                           const std::filesystem::path& trained = {});
 
 /// One line that names every option that an embedding depends on: brackets, length, pooling, normalising, backend,
 /// type.

@@ -14,6 +14,7 @@
 
 #include "backend/backend.h"
 #include "model/architecture.h"
+#include "model/branched_texts.h"
 #include "model/checkpoint.h"
 #include "model/layer_plan.h"
 #include "model/parameters.h"
@@ -40,6 +41,12 @@ struct Parameter {
 struct Projections {
   std::array<Matrix, 3> parts;  // null where there is one
   explicit operator bool() const { return static_cast<bool>(parts[0]); }
+};
+
+/// Where the rows of branched texts lie among those of the whole texts, and the other way round.
+struct SharedRows {
+  PackedTexts row_of_whole;  // of each row of a whole text, its row among the computed ones
+  PackedTexts whole_of_row;  // of each computed row, a row of a whole text
 };
 
 /// What one layer's backward pass needs of its forward pass. With Keep::inputs x alone.
@@ -81,6 +88,9 @@ class Decoder {
   /// Hidden states [T,d] (f32) after the last LayerNorm, taken from the arena. Thread-safe, one arena a thread. Throws
   /// UserError on a text that is longer than the positions that the model has.
   Matrix forward(const PackedTexts& texts, Arena& arena) const;
+  /// The same for texts that share beginnings: hidden states [texts.tokens(), d] of stems, then branches. The bits of a
+  /// stem depend on itself alone, those of a branch on itself and its stem.
+  Matrix forward(const BranchedTexts& texts, Arena& arena) const;
   /// The same bits, and what backward needs is kept in the arena.
   Matrix forward(const PackedTexts& texts, Arena& arena, Activations& kept, Keep keep = Keep::activations) const;
   /// Bytes of what such a pass leaves in the arena for so many tokens.
@@ -142,10 +152,14 @@ class Decoder {
     return trained_before(*layer.narrow.bias) || layer.narrow.bias->trained();
   }
 
+  void require_positions(const PackedTexts& texts) const;
+  void embed(const PackedTexts& texts, Matrix x) const;
   Matrix run(const PackedTexts& texts, Arena& arena, Activations* kept, Keep keep) const;
-  void run_layer(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept) const;
+  void run_layer(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept,
+                 const SharedRows* shared = nullptr) const;
   void run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix normed, Matrix x,
-                     const LayerActivations* kept) const;
+                     const LayerActivations* kept, const SharedRows* shared = nullptr) const;
+  Projections spread(const Projections& projections, const SharedRows& shared, Arena& arena) const;
   LayerActivations run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const;
   void take_kept(const Layer& layer, std::int64_t tokens, Arena& arena, LayerActivations& kept) const;
   Projections take_projections(const Layer& layer, std::int64_t tokens, Arena& arena) const;

@@ -37,6 +37,12 @@ struct RoleNames {
   bool transposed = false;  ///< the matrix lies as [in, out] in checkpoints (Conv1D)
 };
 
+/// The output layer of a family's causal model, which an encoder has no use for.
+struct Head {
+  bool tied = true;   ///< its matrix is the embedding's, where config.json does not say otherwise
+  bool bias = false;  ///< it has one
+};
+
 struct Family {
   std::string_view model_type;         ///< in config.json: "bloom"
   std::string_view name;               ///< for people: "BLOOM"
@@ -45,6 +51,7 @@ struct Family {
   Architecture (*make)(const Sizes&);  ///< of a new model, and what `read` begins with
   Architecture (*read)(const JsonFile&);
   void (*write)(const Architecture&, nlohmann::ordered_json& config);  ///< the keys that `read` reads
+  Head head = {};
 };
 
 extern const Family kBloom, kGpt2, kGptNeo, kGptJ;

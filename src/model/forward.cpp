@@ -36,12 +36,20 @@ std::size_t Decoder::kept_bytes(std::int64_t tokens, Keep keep) const {
   return static_cast<std::size_t>(tokens * bytes);
 }
 
+void Decoder::require_positions(const PackedTexts& texts) const {
+  if (config_.longest_text == 0 || texts.longest <= config_.longest_text) return;
+  throw UserError(fmt::format("a text has {} tokens, but the model has positions for {} only", texts.longest,
+                              config_.longest_text));
+}
+
+void Decoder::embed(const PackedTexts& texts, Matrix x) const {
+  backend_.embed(texts, token_embedding_.weight->value, x);
+  if (position_embedding_) backend_.add_positions(texts, position_embedding_.weight->value, x);
+}
+
 Matrix Decoder::run(const PackedTexts& texts, Arena& arena, Activations* kept, Keep keep) const {
   const std::int64_t T = texts.tokens;
-  if (config_.longest_text > 0 && texts.longest > config_.longest_text) {
-    throw UserError(fmt::format("a text has {} tokens, but the model has positions for {} only", texts.longest,
-                                config_.longest_text));
-  }
+  require_positions(texts);
   const Matrix x = arena.take(T, config_.hidden);  // [T,d], the residual stream, in the end the hidden states
   if (T == 0) return x;
   const auto norm_in_place = [&](const Pair& pair, Matrix* before, Matrix* stats) {
@@ -52,8 +60,7 @@ Matrix Decoder::run(const PackedTexts& texts, Arena& arena, Activations* kept, K
     norm(pair, x, x, stats ? *stats : Matrix());
   };
 
-  backend_.embed(texts, token_embedding_.weight->value, x);
-  if (position_embedding_) backend_.add_positions(texts, position_embedding_.weight->value, x);
+  embed(texts, x);
   if (embedding_norm_) {
     const bool keeps_embedded = kept && trained_before(*layers_.front().norm1.weight);
     norm_in_place(embedding_norm_, keeps_embedded ? &kept->embedded : nullptr,
@@ -74,13 +81,13 @@ Matrix Decoder::run(const PackedTexts& texts, Arena& arena, Activations* kept, K
 }
 
 // x += out(attention(norm1(x))), then x += narrow(gelu(widen(norm2(x)))). Without a norm2 both parts read norm1(x).
-void Decoder::run_layer(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x,
-                        LayerActivations* kept) const {
+void Decoder::run_layer(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept,
+                        const SharedRows* shared) const {
   const Arena::Scope scope(arena);
   const DType type = backend_.activation_type();
   const Matrix normed = arena.take(x.rows, config_.hidden, type);  // [T,d]
   norm(layer.norm1, x, normed, kept ? kept->x_stats : Matrix());
-  run_attention(texts, layer, arena, normed, x, kept);
+  run_attention(texts, layer, arena, normed, x, kept, shared);
   if (layer.norm2) {
     if (kept) backend_.copy(x, kept->middle);
     norm(layer.norm2, x, normed, kept ? kept->middle_stats : Matrix());
@@ -91,15 +98,16 @@ void Decoder::run_layer(const PackedTexts& texts, const Layer& layer, Arena& are
 }
 
 // x += out(attention(projections(normed))); without x the output is not asked for, only what is kept. normed may be
-// written over where nothing else reads it.
+// written over where nothing else reads it. Rows that texts share are projected once and attended from in each.
 void Decoder::run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix normed, Matrix x,
-                            const LayerActivations* kept) const {
+                            const LayerActivations* kept, const SharedRows* shared) const {
   const Arena::Scope scope(arena);
-  const std::int64_t T = texts.tokens;
-  const Projections projections = kept ? kept->qkv : take_projections(layer, T, arena);
+  const std::int64_t T = normed.rows;
+  Projections projections = kept ? kept->qkv : take_projections(layer, T, arena);
   for (std::size_t i = 0; i < layer.projections.size() && layer.projections[i]; ++i) {
     linear(normed, layer.projections[i], projections.parts[i], Epilogue::none);
   }
+  if (shared) projections = spread(projections, *shared, arena);
   const Qkv qkv = heads_of(projections);
   if (turns_) {
     backend_.rotate(texts, qkv.query, config_.heads, turns_, false);
@@ -108,7 +116,9 @@ void Decoder::run_attention(const PackedTexts& texts, const Layer& layer, Arena&
   const Matrix attended = kept && kept->attended ? kept->attended  // [T,d]
                           : layer.norm2          ? normed
                                                  : arena.take(T, config_.hidden, backend_.activation_type());
-  backend_.attention(texts, qkv, attention_options(layer), attended, kept ? kept->log_sums : Matrix());
+  const Matrix of_whole = shared ? arena.take(texts.tokens, config_.hidden, attended.type) : attended;
+  backend_.attention(texts, qkv, attention_options(layer), of_whole, kept ? kept->log_sums : Matrix());
+  if (shared) backend_.embed(shared->whole_of_row, of_whole, attended);
   if (x) linear(attended, layer.out, x, Epilogue::add);
 }
 

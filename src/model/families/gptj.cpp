@@ -88,6 +88,6 @@ void write(const Architecture& gptj, nlohmann::ordered_json& config) {
 
 }  // namespace
 
-constinit const Family kGptJ{"gptj", "GPT-J", "GPTJModel", kRoles, make, read, write};
+constinit const Family kGptJ{"gptj", "GPT-J", "GPTJModel", kRoles, make, read, write, {.tied = false, .bias = true}};
 
 }  // namespace sgpt

@@ -1,0 +1,122 @@
+// sgpt rerank: the first documents of a run, ranked anew by a language model that reads them with the query.
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "base/output_target.h"
+#include "cli/command.h"
+#include "cli/encoder_options.h"
+#include "cli/given_paths.h"
+#include "cli/model_option.h"
+#include "cli/output.h"
+#include "cli/rerank_options.h"
+#include "encode/reranker_parts.h"
+#include "retrieval/rerank_run.h"
+#include "retrieval/results_file.h"
+#include "sgpt/error.h"
+
+namespace sgpt::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct RerankArguments {
+  fs::path model;
+  std::string data_path;
+  std::string data_set;
+  std::string text_template;
+  std::string output;
+  RerankJob job;
+  RerankerOptions reranker;
+};
+
+NamedDataSet one_data_set(const RerankArguments& arguments) {
+  const std::vector<NamedDataSet> found = find_data_sets(arguments.data_path, arguments.data_set);
+  if (found.size() == 1) return found.front();
+  throw UserError(fmt::format("--data_path {}: there are {} data sets, but a run is of one; name its folder",
+                              arguments.data_path, found.size()));
+}
+
+void check_paths(const RerankArguments& arguments, const fs::path& model) {
+  const RerankJob& job = arguments.job;
+  const DataSetFolder& folder = job.data_set.folder;
+  GivenPaths()
+      .reads_model("--model", model)
+      .reads("--run", job.first_stage)
+      .reads("--data_path", folder.corpus())
+      .reads("--data_path", folder.queries())
+      .reads("--data_path", folder.qrels(job.data_set.split(job.split)))
+      .reads("--template", template_file(arguments.text_template))
+      .writes_resumable("--run_file", job.run_file, ".progress")
+      .writes("--output", arguments.output.empty() ? "-" : arguments.output)
+      .check();
+}
+
+void run_rerank(RerankArguments& arguments) {
+  RerankJob& job = arguments.job;
+  job.data_set = one_data_set(arguments);
+  if (!arguments.text_template.empty()) arguments.reranker.text_template = read_template(arguments.text_template);
+  const fs::path model = model_folder(arguments.model);
+  check_paths(arguments, model);
+  require_writable(job.run_file);
+  if (!arguments.output.empty()) check_results_file(arguments.output);
+  const RerankInput input(job);  // a broken file is told before the model is loaded
+  const Reranker reranker = Reranker::load(model, arguments.reranker);
+  const DataSetResult result = rerank_run(reranker, job, input);
+  log::info(fmt::format("{} on {}: {} pairs of query and document\n{}", result.model, result.data_set, input.pairs(),
+                        metrics_table(result.values, result.cutoffs)));
+  if (arguments.output.empty()) {
+    print_result(results_json({&result, 1}) + "\n");
+  } else {
+    merge_into_results_file(arguments.output, {&result, 1});
+    if (is_results_file(arguments.output)) log::info(fmt::format("results are in {}", arguments.output));
+  }
+}
+
+}  // namespace
+
+void add_rerank(CLI::App& app) {
+  auto* command = app.add_subcommand("rerank",
+                                     "Rank the first documents of a run anew by how probable a language model finds "
+                                     "the query after each (a cross-encoder), and evaluate that");
+  auto arguments = std::make_shared<RerankArguments>();
+  RerankJob& job = arguments->job;
+  add_model_option(*command, "--model", arguments->model, "The language model");
+  command->add_option(names("--run"), job.first_stage, "The run to rank anew: query-id Q0 document-id rank score tag")
+      ->required()
+      ->type_name("FILE");
+  command
+      ->add_option(names("--data_path"), arguments->data_path,
+                   "Folder with corpus.jsonl, queries.jsonl and qrels/; or a folder of such folders, see --dataset")
+      ->required()
+      ->type_name("DIR");
+  command
+      ->add_option(names("--dataset"), arguments->data_set,
+                   "Name in the results (by default the folder's), and the sub-folder of --data_path to use where that "
+                   "folder itself is no data set")
+      ->type_name("NAME");
+  command->add_option(names("--split"), job.split, "Which qrels/SPLIT.tsv to take. By default test, for msmarco dev")
+      ->type_name("NAME");
+  command->add_option(names("-k,--top_k"), job.top_k, "Documents of a query to rank, the best of the run")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option(names("--run_file"), job.run_file,
+                   "Where the new run goes. One that was stopped continues when the same command is given again")
+      ->required()
+      ->type_name("FILE");
+  command
+      ->add_option(names("--output"), arguments->output,
+                   "Results file (JSON) to write or to merge into. By default, and for -, results are printed")
+      ->type_name("FILE");
+  command->add_flag(names("--keep_same_ids"), job.keep_same_ids,
+                    "Rank a document that has its query's id. By default it is left out, as BEIR does");
+  add_reranker_options(*command, arguments->text_template, arguments->reranker);
+  command->callback([arguments] { run_rerank(*arguments); });
+}
+
+}  // namespace sgpt::cli
