@@ -25,6 +25,7 @@ void add_encode(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_score(CLI::App& app);
+void add_bm25(CLI::App& app);
 void add_search(CLI::App& app);
 void add_train(CLI::App& app);
 void add_init(CLI::App& app);

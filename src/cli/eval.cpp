@@ -1,4 +1,5 @@
-// sgpt eval: BEIR evaluation of a model, or of every checkpoint of a run (eval_checkpoints.cpp).
+// sgpt eval: BEIR evaluation of a model, or of every checkpoint of a run (eval_checkpoints.cpp), and of how it compares
+// sentences (eval_sts.cpp, eval_useb.cpp).
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -7,16 +8,13 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include "base/filesystem.h"
 #include "base/log.h"
-#include "base/nearest_name.h"
-#include "base/output_target.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
 #include "cli/eval_checkpoints.h"
+#include "cli/eval_pairs.h"
 #include "cli/given_paths.h"
 #include "cli/model_option.h"
-#include "cli/output.h"
 #include "cli/ranks.h"
 #include "model/model_folder_writer.h"
 #include "retrieval/beir_evaluation.h"
@@ -30,32 +28,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of several rankings each goes into a file of its own, which a stream is not.
-void check_run_file(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
-  if (arguments.run_file.empty()) return;
-  const bool several = data_sets.size() > 1 || !arguments.checkpoints.empty();
-  if (several && files::is_stream(arguments.run_file)) {
-    throw UserError(fmt::format("--run_file {}: {} have a run file each, which one stream cannot take; name a file",
-                                arguments.run_file,
-                                arguments.checkpoints.empty() ? "several data sets" : "several checkpoints"));
-  }
-  if (!several) require_writable(arguments.run_file);
-}
-
 void check_paths(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets, const fs::path& model) {
   GivenPaths paths;
   paths.reads_model("--model", model).reads("--checkpoints", arguments.checkpoints);
-  for (const NamedDataSet& data_set : data_sets) {
-    paths.reads("--data_path", data_set.folder.corpus()).reads("--data_path", data_set.folder.queries());
-    const fs::path qrels = data_set.folder.path / "qrels";
-    if (!files::is_folder(qrels)) continue;
-    for (const fs::path& file : files::entries(qrels)) paths.reads("--data_path", file);
-  }
-  paths.writes("--output", arguments.output.empty() ? "-" : arguments.output);
-  if (data_sets.size() == 1) paths.writes("--run_file", arguments.run_file);
-  for (const NamedDataSet& data_set : data_sets) {
-    if (data_sets.size() > 1) paths.writes("--run_file", with_name(arguments.run_file, data_set.name));
-  }
+  add_beir_paths(paths, arguments, data_sets);
   if (arguments.cache) paths.writes_resumable("--cache", *arguments.cache);
   paths.makes_folder("--save_best", arguments.save_best).check();
 }
@@ -63,13 +39,7 @@ void check_paths(const EvalArguments& arguments, const std::vector<NamedDataSet>
 /// What was given is wrong, told before a model is loaded.
 void check(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
   if (!arguments.save_best.empty()) require_new_folder(arguments.save_best);
-  for (const NamedDataSet& data_set : data_sets) {
-    check_data_set(
-        data_set,
-        {.split = arguments.split, .run_file = !arguments.run_file.empty(), .keep_same_ids = arguments.keep_same_ids});
-  }
-  check_run_file(arguments, data_sets);
-  if (!arguments.output.empty()) check_results_file(arguments.output);
+  check_beir(arguments, data_sets, data_sets.size() > 1 || !arguments.checkpoints.empty());
   if (arguments.cache && !arguments.cache->empty() && data_sets.size() > 1) {
     throw UserError(
         fmt::format("--cache {}: {} has {} corpora, which one file cannot hold: give --cache without a file",
@@ -77,17 +47,11 @@ void check(const EvalArguments& arguments, const std::vector<NamedDataSet>& data
   }
 }
 
-/// What a failure leaves behind of several evaluations.
-void say_what_is_done(const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets, std::size_t done) {
-  std::vector<std::string> missing;
-  for (std::size_t i = done; i < data_sets.size(); ++i) missing.push_back(data_sets[i].name);
-  log::warning(fmt::format("{} of {} data sets are evaluated{}; missing: {}, and the mean", done, data_sets.size(),
-                           arguments.output.empty() ? "" : fmt::format(", their results are in {}", arguments.output),
-                           listed(missing)));
-}
-
 void evaluate(const EncoderTeam& team, const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
-  const auto results = evaluate_and_keep(team, arguments, data_sets,
+  const auto evaluate_one = [&](const NamedDataSet& data_set, const BeirOptions& options) {
+    return evaluate_data_set(team, data_set, options);
+  };
+  const auto results = evaluate_and_keep(evaluate_one, arguments, data_sets,
                                          {.split = arguments.split,
                                           .run_file = arguments.run_file,
                                           .keep_same_ids = arguments.keep_same_ids,
@@ -112,9 +76,17 @@ std::optional<ComputeType> recorded_compute_type(const Encoder& encoder, const E
 }
 
 void run_eval(Communicator& ranks, const EvalArguments& arguments) {
+  const bool pairs = !arguments.sts.empty() || !arguments.useb.empty();
+  if (!pairs && arguments.data_path.empty()) {
+    throw UserError(
+        "eval: --data_path names the data set to evaluate on, or --sts a file of sentence pairs, or --useb a folder; "
+        "found none of them");
+  }
   if (arguments.model.empty() && arguments.checkpoints.empty()) {
     throw UserError("eval: --model names the model to evaluate, or --checkpoints a training run; found neither");
   }
+  if (!arguments.sts.empty()) return evaluate_sts_file(ranks, arguments);
+  if (!arguments.useb.empty()) return evaluate_useb_folder(ranks, arguments);
   std::vector<NamedDataSet> data_sets;  // rank 0 alone needs them
   if (ranks.first()) {
     data_sets = find_data_sets(arguments.data_path, arguments.data_set);
@@ -150,62 +122,43 @@ void add_checkpoint_options(CLI::App& command, EvalArguments& arguments, CLI::Op
   model->required(false);
 }
 
+void add_pair_options(CLI::App& command, EvalArguments& arguments) {
+  const char* group = "Comparing sentences, without special brackets unless --specb is given";
+  CLI::Option* sts = command.add_option(
+      names("--sts"), arguments.sts,
+      "Correlate similarities with people's scores: STS benchmark's file, stsbenchmark.tsv or sts-test.csv. --output "
+      "is "
+      "then a CSV file in sentence-transformers' form, to which a row is added (or a folder for it, or a .json file)");
+  sts->type_name("FILE")->group(group);
+  CLI::Option* useb = command.add_option(
+      names("--useb"), arguments.useb,
+      "Evaluate on USEB's four data sets: the folder data-eval. --output is then a folder for the two result files of "
+      "the useb package; --split may be valid; texts are cut at 2048 tokens unless --max_seq_length is given");
+  useb->type_name("DIR")->group(group)->excludes(sts);
+  command
+      .add_flag(names("--notnormalize"), arguments.not_normalized,
+                "With --useb: do not scale embeddings to length 1 (it changes scidocs' Euclidean numbers alone)")
+      ->needs(useb)
+      ->excludes(command.get_option("--normalize"))
+      ->group(group);
+  command.get_option("--data_path")->required(false);
+  for (const char* of_retrieval :
+       {"--data_path", "--dataset", "--run_file", "--keep_same_ids", "--cache", "--update_card", "--checkpoints"}) {
+    sts->excludes(command.get_option(of_retrieval));
+    useb->excludes(command.get_option(of_retrieval));
+  }
+}
+
 }  // namespace
-
-std::vector<DataSetResult> evaluate_and_keep(const EncoderTeam& team, const EvalArguments& arguments,
-                                             const std::vector<NamedDataSet>& data_sets, const BeirOptions& options) {
-  std::size_t done = 0;
-  const auto keep = [&](const DataSetResult& result) {
-    log::info(fmt::format("{} on {}\n{}", result.model, result.data_set, metrics_table(result.values, result.cutoffs)));
-    if (!arguments.output.empty()) merge_into_results_file(arguments.output, {&result, 1});
-    ++done;
-  };
-  try {
-    return evaluate_data_sets(team, data_sets, options, keep);
-  } catch (...) {
-    if (done > 0 && done < data_sets.size()) say_what_is_done(arguments, data_sets, done);
-    throw;
-  }
-}
-
-void give_results(const EvalArguments& arguments, const std::vector<DataSetResult>& results) {
-  if (arguments.output.empty()) {
-    print_result(results_json(results) + "\n");
-  } else {
-    if (is_results_file(arguments.output)) log::info(fmt::format("results are in {}", arguments.output));
-  }
-}
 
 void add_eval(CLI::App& app) {
   auto* command = app.add_subcommand("eval",
-                                     "Evaluate a model on a data set in BEIR's format (NDCG@10 and others); under "
-                                     "mpirun all processes share the work");
+                                     "Evaluate a model on a data set in BEIR's format (NDCG@10 and others), on "
+                                     "pairs of sentences (--sts) or on USEB (--useb); under mpirun all processes share "
+                                     "the work");
   auto arguments = std::make_shared<EvalArguments>();
   CLI::Option* model = add_model_option(*command, "--model", arguments->model);
-  command
-      ->add_option(names("--data_path"), arguments->data_path,
-                   "Folder with corpus.jsonl, queries.jsonl and qrels/; or a folder of such folders, see --dataset; or "
-                   "cqadupstack's folder with its twelve forums, whose mean is reported too")
-      ->required()
-      ->type_name("DIR");
-  command
-      ->add_option(names("--dataset"), arguments->data_set,
-                   "Name in the results (by default the folder's), and the sub-folder of --data_path to use where that "
-                   "folder itself is no data set")
-      ->type_name("NAME");
-  command
-      ->add_option(names("--split"), arguments->split,
-                   "Which qrels/SPLIT.tsv to take. By default test, for msmarco dev")
-      ->type_name("NAME");
-  command
-      ->add_option(names("--output"), arguments->output,
-                   "Results file (JSON) to write or to merge into. By default, and for -, results are printed")
-      ->type_name("FILE");
-  command
-      ->add_option(
-          names("--run_file"), arguments->run_file,
-          "Write the 1000 best hits of each query here, as trec_eval reads them (for cqadupstack a file a forum)")
-      ->type_name("FILE");
+  add_beir_options(*command, *arguments);
   command
       ->add_option_function<std::string>(
           names("--cache"), [arguments](const std::string& file) { arguments->cache = file; },
@@ -214,13 +167,11 @@ void add_eval(CLI::App& app) {
           "or by default where sgpt search keeps them: CORPUS.MODEL.sgpt-cache beside the corpus")
       ->expected(0, 1)
       ->type_name("FILE");
-  command->add_flag(names("--keep_same_ids"), arguments->keep_same_ids,
-                    "Count a document that has its query's id. By default it is left out, as BEIR does (which calls it "
-                    "ignore_identical_ids)");
   command->add_flag(names("--update_card"), arguments->update_card,
                     "Write NDCG@10 into the evaluation of the model's card, README.md in its folder");
   add_checkpoint_options(*command, *arguments, model);
   add_encoder_options(*command, arguments->encoder);
+  add_pair_options(*command, *arguments);
   command->callback([arguments] { with_ranks([&](Communicator& ranks) { run_eval(ranks, *arguments); }); });
 }
 

@@ -77,8 +77,12 @@ std::vector<DataSetResult> evaluate(Communicator& ranks, const EvalArguments& ar
                             .model_name = name};
   std::vector<DataSetResult> results;
   const Encoder encoder = load_encoder(base, encoder_options(checkpoint, arguments.encoder), ranks);
-  with_team(encoder, ranks,
-            [&](const EncoderTeam& team) { results = evaluate_and_keep(team, arguments, data_sets, options); });
+  with_team(encoder, ranks, [&](const EncoderTeam& team) {
+    const auto evaluate_one = [&](const NamedDataSet& data_set, const BeirOptions& own) {
+      return evaluate_data_set(team, data_set, own);
+    };
+    results = evaluate_and_keep(evaluate_one, arguments, data_sets, options);
+  });
   return results;
 }
 

@@ -22,27 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct QueryTexts {
-  std::vector<std::string> texts;
-  std::vector<std::string> places;
-};
-
-/// What a search of the corpus gave: documents are numbers in hits, and the places of their ids.
-struct Found {
-  std::vector<std::vector<Hit>> hits;  // of each query
-  std::vector<std::string> ids;
-};
-
-void say_dropped(const NamedDataSet& data_set, const CorpusReader& corpus) {
-  if (corpus.dropped() > 0) {
-    log::info(fmt::format("{}: {} documents with an empty text were left out", data_set.name, corpus.dropped()));
-  }
-  if (corpus.only_titles() > 0) {
-    log::info(fmt::format("{}: {} documents have a title and no text; SGPT's published evaluation leaves such out",
-                          data_set.name, corpus.only_titles()));
-  }
-}
-
 /// Embeds the corpus piece by piece and searches each at once.
 Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, const QueryTexts& queries,
                     std::int64_t top_k) {
@@ -72,7 +51,7 @@ Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, const
     chunk.end();
     progress.update(corpus.documents() + corpus.dropped());
   }
-  say_dropped(data_set, corpus);
+  tell_left_out(data_set, corpus);
   found.hits = search.hits();
   return found;
 }
@@ -84,7 +63,7 @@ Found search_cached(const EncoderTeam& team, const NamedDataSet& data_set, const
   Found found{index.search(queries.texts, top_k, queries.places), {}};
   CorpusReader corpus(index.stream());
   for (Document document; corpus.next(document);) found.ids.push_back(std::move(document.id));
-  say_dropped(data_set, corpus);
+  tell_left_out(data_set, corpus);
   return found;
 }
 
@@ -103,13 +82,22 @@ std::vector<ScoredDocument> ranking(const std::vector<Hit>& hits, const std::vec
 
 }  // namespace
 
-DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options) {
+void tell_left_out(const NamedDataSet& data_set, const CorpusReader& corpus) {
+  if (corpus.dropped() > 0) {
+    log::info(fmt::format("{}: {} documents with an empty text were left out", data_set.name, corpus.dropped()));
+  }
+  if (corpus.only_titles() > 0) {
+    log::info(fmt::format("{}: {} documents have a title and no text; SGPT's published evaluation leaves such out",
+                          data_set.name, corpus.only_titles()));
+  }
+}
+
+DataSetResult evaluate_search(const SearchDataSet& search, const NamedDataSet& data_set, const BeirOptions& options) {
   const std::string split = data_set.split(options.split);
-  const std::string model = options.model_name.empty() ? team.encoder().parts().folder.name : options.model_name;
   const Qrels qrels = read_qrels(data_set.folder.qrels(split));
   const auto queries = read_judged_queries(data_set.folder.queries(), qrels);
   std::unique_ptr<TrecRunWriter> run;  // opened before the long work, so that a wrong path is known at once
-  if (!options.run_file.empty()) run = std::make_unique<TrecRunWriter>(options.run_file, model);
+  if (!options.run_file.empty()) run = std::make_unique<TrecRunWriter>(options.run_file, options.model_name);
 
   QueryTexts texts;
   for (const Query& query : queries) {
@@ -117,8 +105,7 @@ DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& dat
     texts.places.push_back(query.place);
   }
   const std::int64_t top_k = options.hits + 1;  // the query itself may be among the documents
-  const Found found = options.cache ? search_cached(team, data_set, texts, top_k, *options.cache)
-                                    : search_stream(team, data_set, texts, top_k);
+  const Found found = search(data_set, texts, top_k);
 
   Evaluator evaluator(qrels, kCutoffs);
   for (std::size_t i = 0; i < queries.size(); ++i) {
@@ -128,7 +115,8 @@ DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& dat
   }
   if (run) run->commit();
 
-  DataSetResult result{model, data_set.name, evaluator.cutoffs(), evaluator.means(), options.keep_same_ids};
+  DataSetResult result{options.model_name, data_set.name, evaluator.cutoffs(), evaluator.means(),
+                       options.keep_same_ids};
   for (const Metric metric : all_metrics()) {
     for (std::size_t c = 0; c < result.cutoffs.size(); ++c) {
       result.values.at(metric, c) = rounded(result.values.at(metric, c));
@@ -139,13 +127,25 @@ DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& dat
   return result;
 }
 
-std::vector<DataSetResult> evaluate_data_sets(const EncoderTeam& team, const std::vector<NamedDataSet>& data_sets,
-                                              const BeirOptions& options, const OnResult& on_result) {
+DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options) {
+  BeirOptions named = options;
+  if (named.model_name.empty()) named.model_name = team.encoder().parts().folder.name;
+  return evaluate_search(
+      [&](const NamedDataSet& searched, const QueryTexts& queries, std::int64_t top_k) {
+        return options.cache ? search_cached(team, searched, queries, top_k, *options.cache)
+                             : search_stream(team, searched, queries, top_k);
+      },
+      data_set, named);
+}
+
+std::vector<DataSetResult> evaluate_data_sets(const EvaluateDataSet& evaluate,
+                                              const std::vector<NamedDataSet>& data_sets, const BeirOptions& options,
+                                              const OnResult& on_result) {
   std::vector<DataSetResult> results;
   for (const NamedDataSet& data_set : data_sets) {
     BeirOptions own = options;
     if (data_sets.size() > 1) own.run_file = with_name(options.run_file, data_set.name);
-    results.push_back(evaluate_data_set(team, data_set, own));
+    results.push_back(evaluate(data_set, own));
     on_result(results.back());
   }
   if (data_sets.size() == 1) return results;

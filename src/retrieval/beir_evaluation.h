@@ -1,5 +1,5 @@
-// How well a model finds the judged documents of a data set: BEIR's evaluation (arXiv 2104.08663) with exact cosine
-// search.
+// How well the judged documents of a data set are found: BEIR's evaluation (arXiv 2104.08663), of a model by exact
+// cosine search, or of any other way to search.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "encode/encoder_team.h"
 #include "retrieval/data_sets.h"
 #include "retrieval/results_file.h"
+#include "sgpt/search.h"
 
 namespace sgpt {
 
@@ -26,17 +27,38 @@ struct BeirOptions {
   std::optional<std::filesystem::path> cache = {};
 };
 
-/// Evaluates one data set: only judged queries are run. Values are rounded to
-/// five places. Throws UserError on a broken data set.
+/// Queries, and where each stands ("FILE:LINE").
+struct QueryTexts {
+  std::vector<std::string> texts;
+  std::vector<std::string> places;
+};
+
+/// What a search of a corpus gave: documents are numbers in hits, and the places of their ids.
+struct Found {
+  std::vector<std::vector<Hit>> hits;  ///< of each query, at most so many as were asked for
+  std::vector<std::string> ids;        ///< of all documents
+};
+using SearchDataSet = std::function<Found(const NamedDataSet&, const QueryTexts&, std::int64_t top_k)>;
+
+/// Evaluates a way to search on one data set: only judged queries are run. Values are rounded to five places.
+/// options.model_name names it in results. Throws UserError on a broken data set.
+DataSetResult evaluate_search(const SearchDataSet& search, const NamedDataSet& data_set, const BeirOptions& options);
+
+/// The same of a model.
 DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options);
 
+/// Says which documents of a corpus that was read to its end were not searched, and which SGPT's evaluation would not.
+void tell_left_out(const NamedDataSet& data_set, const CorpusReader& corpus);
+
+using EvaluateDataSet = std::function<DataSetResult(const NamedDataSet&, const BeirOptions&)>;
 /// Told of each result as soon as it is there.
 using OnResult = std::function<void(const DataSetResult&)>;
 
 /// Evaluates all of them; of several, the last result is their mean (as published for cqadupstack: of the rounded
 /// values), and run.trec becomes a file each, run_NAME.trec.
-std::vector<DataSetResult> evaluate_data_sets(const EncoderTeam& team, const std::vector<NamedDataSet>& data_sets,
-                                              const BeirOptions& options, const OnResult& on_result);
+std::vector<DataSetResult> evaluate_data_sets(const EvaluateDataSet& evaluate,
+                                              const std::vector<NamedDataSet>& data_sets, const BeirOptions& options,
+                                              const OnResult& on_result);
 
 /// The plain mean of the forums' (rounded) values.
 DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name);
