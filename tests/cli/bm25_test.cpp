@@ -53,6 +53,10 @@ TEST_F(Bm25Command, TheOptionsOfTheFormulaCount) {
     std::ifstream run(home_ / "run.trec");
     return std::string(std::istreambuf_iterator<char>(run), {});
   };
+  // All others have one length, each word once, and no plural.
+  std::ofstream(home_ / "data" / "corpus.jsonl", std::ios::app)
+      << R"({"_id": "long", "text": "Rivers and rivers: the red rivers of lands that are told of here at some length."})"
+      << '\n';
   const std::string usual = top({});
   EXPECT_EQ(top({"--k1", "1.5", "--b", "0.75", "--stemming", "porter", "--stop_words", "english"}), usual);
   for (const std::vector<std::string>& option :

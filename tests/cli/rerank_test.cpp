@@ -13,6 +13,7 @@
 #include "cli/program.h"
 #include "fixtures.h"
 #include "retrieval/trec_run.h"
+#include "sgpt/reranker.h"
 #include "temp_folder.h"
 #include "tiny_model.h"
 
@@ -156,6 +157,26 @@ TEST_F(SmallRerank, OnlyTheBestOfTheFirstRunAreRanked) {
   for (const auto& [query, hits] : run) {
     EXPECT_EQ(hits.size(), 7);
     for (const ScoredDocument& hit : hits) EXPECT_EQ(hit.id.size(), 2) << "d0 to d6, found " << hit.id;
+  }
+}
+
+TEST_F(SmallRerank, ASearchShowsTheBestAsTheLanguageModelRanksThem) {
+  static_cast<void>(command("unused"));
+  const std::string query = "the query";
+  const Outcome outcome = sgpt({"search", "--model", (temp_ / "model").string(), "--no-specb", "--corpus",
+                                (temp_ / "data" / "corpus.jsonl").string(), "--rerank", (temp_ / "model").string(),
+                                "--rerank_top_k", "9", "--top_k", "3", "--json", query});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json answer = Json::parse(outcome.out);
+  const Json& hits = answer.at("hits");
+  ASSERT_EQ(hits.size(), 3);
+  const Reranker reranker = Reranker::load(temp_ / "model");
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    const std::string text = hits[i].at("text");
+    EXPECT_EQ(hits[i].at("score").get<float>(), static_cast<float>(reranker.score(query, std::vector{text}).front()));
+    if (i > 0) {
+      EXPECT_GE(hits[i - 1].at("score").get<float>(), hits[i].at("score").get<float>());
+    }
   }
 }
 

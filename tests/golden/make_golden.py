@@ -238,7 +238,7 @@ def main():
     write_tokenizer("tiny-bloom", bloom)
     config = transformers.BloomConfig(vocab_size=bloom.get_vocab_size() + 8, hidden_size=24, n_layer=2, n_head=3,
                                       hidden_dropout=0.0, attention_dropout=0.0, use_cache=False)
-    write_model("tiny-bloom", transformers.BloomModel(config), bloom)
+    write_model("golden-bloom", transformers.BloomModel(config), bloom)
 
     # Two heads of 8; windows of 4 and rotary positions for half of a head, so that both are seen.
     gpt2 = gpt2_tokenizer(bloom)
@@ -246,14 +246,14 @@ def main():
     sizes = {"vocab_size": gpt2.get_vocab_size(), "use_cache": False}
     config = transformers.GPT2Config(**sizes, n_embd=16, n_layer=2, n_head=2, n_positions=40, resid_pdrop=0.0,
                                      embd_pdrop=0.0, attn_pdrop=0.0)
-    write_model("tiny-gpt2", transformers.GPT2Model(config), gpt2)
+    write_model("golden-gpt2", transformers.GPT2Model(config), gpt2)
     config = transformers.GPTNeoConfig(**sizes, hidden_size=16, num_layers=2, num_heads=2, max_position_embeddings=40,
                                        attention_types=[[["global", "local"], 1]], window_size=4, resid_dropout=0.0,
                                        embed_dropout=0.0, attention_dropout=0.0)
-    write_model("tiny-gpt-neo", transformers.GPTNeoModel(config), gpt2)
+    write_model("golden-gpt-neo", transformers.GPTNeoModel(config), gpt2)
     config = transformers.GPTJConfig(**sizes, n_embd=16, n_layer=2, n_head=2, n_positions=40, rotary_dim=4,
                                      resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
-    write_model("tiny-gptj", transformers.GPTJModel(config), gpt2)
+    write_model("golden-gptj", transformers.GPTJModel(config), gpt2)
     write_metrics()
 
 

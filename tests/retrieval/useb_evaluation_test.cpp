@@ -26,9 +26,9 @@ Encoder encoder_of(const nlohmann::ordered_json& golden) {
   for (const fs::path& root : fixture_roots()) {
     const fs::path model = root / golden["model"].get<std::string>();
     if (!fs::exists(model)) continue;
-    return Encoder::load(
-        model,
-        {.brackets = golden["brackets"].get<bool>(), .normalize = true, .max_seq_length = golden["max_seq_length"]});
+    return Encoder::load(model, {.brackets = golden["brackets"].get<bool>(),
+                                 .normalize = true,
+                                 .max_seq_length = golden["max_seq_length"].get<std::int64_t>()});
   }
   throw std::runtime_error("no fixture is called " + golden["model"].get<std::string>());
 }
