@@ -80,7 +80,8 @@ std::optional<int> own_descriptor(const fs::path& link) {
   if (fs::canonical(folder_of(link), none) != fmt::format("/proc/{}/fd", ::getpid())) return std::nullopt;
   const std::string number = link.filename().string();
   int descriptor = -1;
-  std::from_chars(number.data(), number.data() + number.size(), descriptor);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), descriptor);
+  if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
   return descriptor;
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,9 +24,11 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMark = ".partial-";
 
-fs::path partial_name(const fs::path& target, long number) {
+/// A name that no other process takes, were it one of the same number in another container; nor this one again.
+fs::path partial_name(const fs::path& target) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
   fs::path name = target;
-  name += fmt::format("{}{}", kMark, number);
+  name += fmt::format("{}{}{}", kMark, ::getpid(), std::chrono::nanoseconds(now).count());
   return name;
 }
 
@@ -67,30 +70,38 @@ void remove_left_overs(const fs::path& folder, const std::string& target) {
 Partial::Partial(const fs::path& target, Kind kind) : target_(target), kind_(kind) {
   files::require_folder_for(target);
   remove_left_overs(files::folder_of(target), target.filename().string());
-  long number = ::getpid();
-  while (!make(partial_name(target, number))) ++number;  // taken by a process of another container, or of this one
+  while (!make(partial_name(target))) {
+  }
 }
 
 /// False when that name is somebody else's.
 bool Partial::make(const fs::path& path) {
-  if (kind_ == Kind::folder) {
-    if (::mkdir(path.c_str(), 0777) != 0) {
-      if (errno == EEXIST) return false;
-      files::fail(target_, "cannot be made", errno);
-    }
-    file_ = File(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path);
-  } else {
-    file_ = File(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), target_);
-    if (!file_) {
-      if (errno == EEXIST) return false;
-      files::fail(target_, "cannot be written", errno);
-    }
-  }
-  // Between making and locking, another process may have taken it for abandoned and removed it.
-  if (file_ && (!locks(file_, true) || file_.status().st_nlink == 0)) return false;
-  path_ = path;
+  // Written down before it is there, so that no signal comes too early; the name is nobody else's.
   unfinished_.emplace(path);
+  const bool made = kind_ == Kind::folder ? make_folder(path) : make_file(path);
+  // Between making and locking, another process may have taken it for abandoned and removed it.
+  if (!made || (file_ && (!locks(file_, true) || file_.status().st_nlink == 0))) {
+    unfinished_.reset();
+    return false;
+  }
+  path_ = path;
   return true;
+}
+
+bool Partial::make_folder(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0777) != 0) {
+    if (errno == EEXIST) return false;
+    files::fail(target_, "cannot be made", errno);
+  }
+  file_ = File(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path);
+  return true;
+}
+
+bool Partial::make_file(const fs::path& path) {
+  file_ = File(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), target_);
+  if (file_) return true;
+  if (errno == EEXIST) return false;
+  files::fail(target_, "cannot be written", errno);
 }
 
 void Partial::remove_abandoned(const fs::path& folder) { remove_left_overs(folder, ""); }

@@ -32,6 +32,8 @@ class Partial {
 
  private:
   bool make(const std::filesystem::path& path);
+  bool make_folder(const std::filesystem::path& path);
+  bool make_file(const std::filesystem::path& path);
 
   std::filesystem::path target_;
   Kind kind_;

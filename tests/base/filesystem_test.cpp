@@ -59,6 +59,7 @@ TEST(Files, LinksLeadToOneThing) {
   EXPECT_EQ(files::identity(folder / "second"), files::identity(folder / "twin"));
   EXPECT_EQ(files::identity(folder / "dangling"), std::nullopt);
   EXPECT_EQ(files::own_descriptor("/dev/fd/2"), 2);
+  EXPECT_EQ(files::own_descriptor("/dev/fd/2.partial"), std::nullopt);
   EXPECT_EQ(files::own_descriptor(folder / "link"), std::nullopt);
   for (const char* stream : {"-", "/dev/stdout", "/dev/null"}) EXPECT_TRUE(files::is_stream(stream)) << stream;
   for (const char* none : {"file", "link", "dangling", "none"}) EXPECT_FALSE(files::is_stream(folder / none)) << none;
