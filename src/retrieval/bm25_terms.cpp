@@ -1,8 +1,8 @@
 #include "retrieval/bm25_terms.h"
 
-#include <locale.h>
 #include <algorithm>
 #include <array>
+#include <clocale>
 #include <cwctype>
 
 #include "retrieval/porter_stemmer.h"
@@ -22,10 +22,9 @@ static_assert(std::is_sorted(kStopWords.begin(), kStopWords.end()));
 /// Of the C library, in the one locale that every glibc has: the user's own locale must not change a score.
 char32_t lower_case(char32_t code) {
   if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + ('a' - 'A') : code;
-  static const locale_t kUnicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  if (!kUnicode)
-    throw MachineError("the C library has no locale C.UTF-8, which says what the lower case of letters is");
-  return static_cast<char32_t>(towlower_l(static_cast<wint_t>(code), kUnicode));
+  static const locale_t unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  if (!unicode) throw MachineError("the C library has no locale C.UTF-8, which says what the lower case of letters is");
+  return static_cast<char32_t>(towlower_l(static_cast<wint_t>(code), unicode));
 }
 
 /// Han characters and the two kana.

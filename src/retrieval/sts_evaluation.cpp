@@ -80,9 +80,9 @@ std::string csv_so_far(const fs::path& csv) {
 }  // namespace
 
 StsPairs read_sts(const fs::path& file, const std::optional<std::string>& split) {
-  static const std::vector<std::string> kWithoutHeader{"genre", "file",      "year",     "id",
+  static const std::vector<std::string> without_header{"genre", "file",      "year",     "id",
                                                        "score", "sentence1", "sentence2"};
-  TsvReader table(file, {"score", "sentence1", "sentence2"}, kWithoutHeader);
+  TsvReader table(file, {"score", "sentence1", "sentence2"}, without_header);
   const auto split_column = table.find("split");
   if (split && !split_column) {
     throw UserError(fmt::format("{}: it has no column \"split\" to choose by (--split {})", file.string(), *split));

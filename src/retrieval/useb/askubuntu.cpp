@@ -20,22 +20,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A line's columns, of which there must be N; blank lines are skipped.
-template <std::size_t N>
-std::optional<std::array<std::string_view, N>> next_row(LineReader& lines, std::string_view expected) {
+/// A line's columns, of which there must be kColumns; blank lines are skipped.
+template <std::size_t kColumns>
+std::optional<std::array<std::string_view, kColumns>> next_row(LineReader& lines, std::string_view expected) {
   std::string_view line;
   do {
     if (!lines.next(line)) return std::nullopt;
   } while (strip(valid_utf8(lines, line)).empty());
-  std::array<std::string_view, N> columns;
+  std::array<std::string_view, kColumns> columns;
   std::size_t count = 0;
-  for (std::string_view rest = line; count <= N; ++count) {
+  for (std::string_view rest = line; count <= kColumns; ++count) {
     const std::size_t tab = rest.find('\t');
-    if (count < N) columns[count] = rest.substr(0, tab);
+    if (count < kColumns) columns[count] = rest.substr(0, tab);
     if (tab == rest.npos) break;
     rest.remove_prefix(tab + 1);
   }
-  if (count + 1 == N) return columns;
+  if (count + 1 == kColumns) return columns;
   throw UserError(fmt::format("{}: expected {}, separated by tabs", lines.place(), expected));
 }
 
