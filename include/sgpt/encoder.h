@@ -1,5 +1,5 @@
-// Texts to embeddings: tokenizer, brackets, cut, model, pooling. Every job of sgpt goes through this class, so that a
-// text has one embedding, whoever asks.
+// Texts to embeddings: prompt or brackets, tokenizer, cut, model, pooling. Every job of sgpt goes through this class,
+// so that a text has one embedding, whoever asks.
 #pragma once
 
 #include <cstdint>
@@ -15,21 +15,36 @@
 
 namespace sgpt {
 
-/// Which brackets a text gets: `[` … `]` around a query, `{` … `}` around a document.
-enum class TextKind { query, document };
+/// Which brackets a text gets, `[` … `]` around a query, `{` … `}` around a document, or which prompt stands before it.
+enum class TextKind {
+  query,
+  document,
+  plain,  ///< neither: a sentence to be compared with others; with brackets as a query
+};
+
+/// What is put before texts, unchanged. Both unset: the prompt that the model folder has for them, if any.
+struct PromptChoice {
+  std::optional<std::string> text = {};  ///< this; "" for none
+  std::optional<std::string> name = {};  ///< the folder's prompt of that name
+};
 
 /// What is left unset is taken from the model folder.
 struct EncoderOptions {
   std::optional<bool> brackets = {};                ///< special brackets (`--specb`)
   std::vector<PoolingMode> pooling = {};            ///< empty: as the folder says
   std::optional<bool> normalize = {};               ///< scale every embedding to length 1
-  std::optional<std::int64_t> max_seq_length = {};  ///< tokens a text, both brackets included
+  std::optional<std::int64_t> max_seq_length = {};  ///< tokens a text, with prompt, brackets and special tokens
   std::int64_t token_budget = 0;                    ///< tokens computed at once; 0: chosen for speed on this machine
   int threads = 0;                                  ///< 0: all cores
   std::string backend = "cpu";                      ///< "cpu" or "reference"
   /// A safetensors file whose tensors stand in for the folder's own, such as trained.safetensors of a run's checkpoint.
   std::filesystem::path trained = {};
   std::optional<ComputeType> compute = {};  ///< unset: f32, or int8 where the weights are
+  PromptChoice query_prompt = {};
+  PromptChoice document_prompt = {};
+  PromptChoice plain_prompt = {};
+  bool append_eos_token = false;  ///< the tokenizer's eos token behind every text, within max_seq_length
+  std::optional<std::int64_t> truncate_dim = {};  ///< only so many first numbers of an embedding (Matryoshka)
 };
 
 /// One embedding a row: float32 [rows, dimension], row-major.
@@ -56,14 +71,15 @@ class Encoder {
   Encoder& operator=(Encoder&&) noexcept;
   ~Encoder();
 
-  /// Embeds texts (UTF-8) in the order given: line ends become spaces, white space around a text is dropped, and what
-  /// is beyond max_seq_length is cut. A text without a single token yields a zero vector. Throws UserError on invalid
-  /// UTF-8, naming the text's place in `texts`, and when the model yields a number that is not finite.
+  /// Embeds texts (UTF-8) in the order given: line ends become spaces, white space around a text is dropped, the prompt
+  /// for texts of the kind is put before it, and what is beyond max_seq_length is cut. A text without a single token
+  /// yields a zero vector. Throws UserError on invalid UTF-8, naming the text's place in `texts`, and when the model
+  /// yields a number that is not finite.
   Embeddings encode(std::span<const std::string> texts, TextKind kind) const;
   Embeddings encode_queries(std::span<const std::string> texts) const { return encode(texts, TextKind::query); }
   Embeddings encode_documents(std::span<const std::string> texts) const { return encode(texts, TextKind::document); }
 
-  /// The ids that the model sees for a text: on one line, stripped, cut and bracketed.
+  /// The ids that the model sees for a text: on one line, stripped, behind its prompt, cut and bracketed.
   std::vector<std::int32_t> tokenize(const std::string& text, TextKind kind) const;
 
   std::int64_t dimension() const;         ///< floats an embedding

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "sgpt/encoder.h"
+#include "sgpt/similarity.h"
 
 namespace sgpt {
-
-enum class Similarity { cosine, dot };
 
 struct SearchOptions {
   std::int64_t top_k = 10;  ///< hits a query

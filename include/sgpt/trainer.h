@@ -47,6 +47,10 @@ struct TrainOptions {
 
   PoolingMode pooling = PoolingMode::mean;
   bool brackets = false;  ///< `[query]`, `{document}` (`--specb`)
+  /// What is put before queries, and before positives and negatives, and saved as the model's prompts; unset: the
+  /// model's own, if any.
+  std::optional<std::string> query_prompt;
+  std::optional<std::string> document_prompt;
   std::int64_t max_seq_length = 300;
   std::int64_t negatives_per_query = 0;     ///< in each step; 0: as many as the example with the fewest has;
                                             ///< MS MARCO: 1

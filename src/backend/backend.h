@@ -204,7 +204,8 @@ class Backend {
 
   // --- pooling ------------------------------------------------------------------------------------------------------
 
-  /// e[B, d·modes] (f32) from the hidden states h[T,d]; a text without tokens gets zeros.
+  /// e[B, d·modes] (f32) from the hidden states h[T,d]; a text without tokens gets zeros. Tokens that the texts skip
+  /// have no part in it, but in the modes of the first and the last token; where none is left, there are zeros.
   virtual void pool(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes, Matrix e) = 0;
   /// dh[T,d] = the gradient, from de[B, d·modes]. A maximum passes its gradient to the first token that reaches it.
   virtual void pool_backward(const PackedTexts& texts, ConstMatrix h, std::span<const PoolingMode> modes,

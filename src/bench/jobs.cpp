@@ -15,6 +15,7 @@
 #include "encode/encoder_parts.h"
 #include "retrieval/dataset.h"
 #include "sgpt/error.h"
+#include "train/model_settings.h"
 #include "train/trainer.h"
 
 namespace sgpt::bench {
@@ -124,8 +125,13 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   const ThreadScope threads(options.threads);
   const std::vector<TextExample> examples = first_examples({data}, job);
   const ModelFolder folder = read_model_folder(model_folder);
+  require_trainable_modules(folder);
   const TextPreparation preparation(Tokenizer::load(folder.transformer), folder,
-                                    {options.brackets, options.max_seq_length});
+                                    {.brackets = options.brackets,
+                                     .max_seq_length = options.max_seq_length,
+                                     .query_prompt = options.query_prompt,
+                                     .document_prompt = options.document_prompt,
+                                     .plain_prompt = options.plain_prompt});
   const MeasuredBackend measured(options.backend, job.profile);
   Backend& backend = *measured.backend;
   const Checkpoint checkpoint = Checkpoint::open(folder.transformer);

@@ -97,6 +97,12 @@ void print(const LatencyResult& result, bool json) {
   fmt::print("{:10.3f} ms would be the limit for the average length: the matrix products alone, in oneDNN\n", limit);
 }
 
+/// Texts in brackets, unless the user says otherwise, and without prompts.
+void bare_brackets(EncoderOptions& options) {
+  options.brackets = true;
+  options.query_prompt = options.document_prompt = options.plain_prompt = {.text = ""};
+}
+
 CLI::App* add_job(CLI::App& bench, const char* name, const char* help, const std::shared_ptr<Options>& options) {
   CLI::App* job = bench.add_subcommand(name, help);
   add_model_option(*job, "--model", options->model);
@@ -115,7 +121,7 @@ void add_profile(CLI::App& job, bool& profile) {
 
 void add_latency(CLI::App& bench) {
   auto options = std::make_shared<Options>();
-  options->encoder.brackets = true;
+  bare_brackets(options->encoder);
   CLI::App* job = add_job(bench, "latency", "The time of one query alone, from its text to its embedding", options);
   job->add_option("--queries", options->queries, "At most so many queries, the first of the data set")
       ->check(CLI::Range(std::int64_t{1}, kMost))
@@ -139,7 +145,7 @@ void add_bench(CLI::App& app) {
   bench->require_subcommand(1);
 
   auto encode = std::make_shared<Options>();
-  encode->encoder.brackets = true;
+  bare_brackets(encode->encoder);
   CLI::App* encode_job = add_job(*bench, "encode", "Embeds the first documents of a data set, in brackets", encode);
   encode_job->add_option("--docs", encode->encode.documents, "How many documents")
       ->check(CLI::Range(std::int64_t{1}, kMost))
@@ -155,7 +161,7 @@ void add_bench(CLI::App& app) {
   add_latency(*bench);
 
   auto train = std::make_shared<Options>();
-  train->encoder.brackets = true;
+  bare_brackets(train->encoder);
   CLI::App* train_job =
       add_job(*bench, "train",
               "One training step with GradCache: the first queries of a data set, with its first documents\n"

@@ -73,6 +73,8 @@ void run_dev_evaluation(const TrainOptions& options, const DevArguments& argumen
   encoder_options.brackets = options.brackets;
   encoder_options.pooling = {options.pooling};
   encoder_options.max_seq_length = options.max_seq_length;
+  encoder_options.query_prompt.text = options.query_prompt;
+  encoder_options.document_prompt.text = options.document_prompt;
   encoder_options.token_budget = arguments.batch_size * options.max_seq_length;
   encoder_options.threads = options.threads;
   encoder_options.backend = options.backend;

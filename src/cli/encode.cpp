@@ -22,7 +22,6 @@ struct Options {
   std::filesystem::path model;
   EncodeFileJob job;
   std::string format = "auto";
-  bool query = false;
   EncoderOptions encoder;
 };
 
@@ -44,7 +43,6 @@ void encode(const EncoderTeam& team, EncodeFileJob job) {
 
 void run(Communicator& ranks, Options& options) {
   options.job.format = format_from(options.format);
-  options.job.kind = options.query ? TextKind::query : TextKind::document;
   const std::filesystem::path folder = model_folder(options.model, ranks);
   if (ranks.first()) {
     require_writable(options.job.output);
@@ -82,17 +80,21 @@ void add_encode(CLI::App& app) {
   command->add_option("--output", options->job.output, "Where the embeddings go, such as out.npy; - is stdout")
       ->required()
       ->type_name("FILE.npy");
-  auto* kind = command->add_option_group("kind", "What the texts are; brackets depend on it");
+  auto* kind = command->add_option_group("kind", "What the texts are; brackets and prompts depend on it");
   kind->add_flag_callback(
-      "--query", [options] { options->query = true; }, "The texts are queries");
+      "--query", [options] { options->job.kind = TextKind::query; }, "The texts are queries");
   kind->add_flag_callback(
-      "--document", [options] { options->query = false; }, "The texts are documents to be found");
+      "--document", [options] { options->job.kind = TextKind::document; }, "The texts are documents to be found");
+  kind->add_flag_callback(
+      "--plain", [options] { options->job.kind = TextKind::plain; },
+      "The texts are neither, but sentences to be compared (in brackets as queries are)");
   kind->require_option(1);
   command->add_option("--format", options->format, "How to read the input, where its name does not tell")
       ->check(CLI::IsMember({"auto", "jsonl", "lines"}))
       ->type_name("NAME")
       ->capture_default_str();
   add_encoder_options(*command, options->encoder);
+  add_prompt_options(*command, options->encoder);
   command->callback([options] { with_ranks([&](Communicator& ranks) { run(ranks, *options); }); });
 }
 

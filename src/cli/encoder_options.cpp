@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 
 #include "backend/backend.h"
+#include "base/log.h"
 #include "cli/command.h"
+#include "sgpt/error.h"
 
 namespace sgpt::cli {
 namespace {
@@ -74,8 +76,82 @@ void add_encoder_options(CLI::App& command, EncoderOptions& options) {
       names("--max_seq_length"), [&options](const std::int64_t& n) { options.max_seq_length = n; },
       "Tokens of a text that are looked at, brackets included. By default as the model folder says");
   length->check(CLI::Range(std::int64_t{1}, kMostTokens))->type_name("N");
-  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length}) option->group(kGroup);
+  auto* first = command.add_option_function<std::int64_t>(
+      names("--truncate_dim"), [&options](const std::int64_t& n) { options.truncate_dim = n; },
+      "Only the first N numbers of an embedding, of a model that was trained for it (Matryoshka); they are scaled to "
+      "length 1 where the model's embeddings are");
+  first->check(CLI::Range(std::int64_t{1}, kMostTokens))->type_name("N");
+  auto* eos =
+      command.add_flag(names("--append_eos_token"), options.append_eos_token,
+                       "Put the tokenizer's eos token behind every text, as RepLLaMA and tevatron's models want "
+                       "it, whose files do not say so");
+  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length, first, eos}) option->group(kGroup);
   add_computing(command, options, kGroup);
+}
+
+std::vector<CLI::Option*> add_prompt_options(CLI::App& command, EncoderOptions& options) {
+  const auto set = [&options](std::optional<std::string> PromptChoice::*member) {
+    return [&options, member](const std::string& value) {
+      for (PromptChoice* choice : {&options.query_prompt, &options.document_prompt, &options.plain_prompt}) {
+        choice->*member = value;
+      }
+    };
+  };
+  CLI::Option* text = command.add_option_function<std::string>(
+      names("--prompt"), set(&PromptChoice::text),
+      "What is put before every text, as it is. By default as the model folder says; an empty one is none");
+  CLI::Option* name = command.add_option_function<std::string>(names("--prompt_name"), set(&PromptChoice::name),
+                                                               "The same by a name that the model folder has for it");
+  text->type_name("TEXT")->group(kGroup);
+  name->type_name("NAME")->excludes(text)->group(kGroup);
+  return {text, name};
+}
+
+std::vector<CLI::Option*> add_two_prompt_options(CLI::App& command, EncoderOptions& options) {
+  std::vector<CLI::Option*> added;
+  const auto add = [&](const std::string& side, const char* texts, PromptChoice& choice) {
+    CLI::Option* text = command.add_option_function<std::string>(
+        names("--" + side + "_prompt"), [&choice](const std::string& value) { choice.text = value; },
+        fmt::format("What is put before {}, as it is. By default as the model folder says; an empty one is none",
+                    texts));
+    CLI::Option* name = command.add_option_function<std::string>(
+        names("--" + side + "_prompt_name"), [&choice](const std::string& value) { choice.name = value; },
+        "The same by a name that the model folder has for it");
+    text->type_name("TEXT")->group(kGroup);
+    name->type_name("NAME")->excludes(text)->group(kGroup);
+    added.insert(added.end(), {text, name});
+  };
+  add("query", "queries", options.query_prompt);
+  add("document", "documents", options.document_prompt);
+  return added;
+}
+
+void refuse_one_prompt(CLI::App& command) {
+  for (const char* name : {"--prompt", "--prompt_name"}) {
+    command
+        .add_option_function<std::string>(
+            names(name), [&command](const std::string&) { throw UserError(command.get_name() + ": " + kWhosePrompt); })
+        ->group("");  // not shown in the help
+  }
+}
+
+CLI::Option* add_similarity_option(CLI::App& command, std::optional<Similarity>& similarity) {
+  return command
+      .add_option_function<std::string>(
+          names("--similarity"), [&similarity](const std::string& name) { similarity = similarity_from(name); },
+          "How embeddings are compared; distances are negated. By default as the model folder says, else by cosine")
+      ->check(CLI::IsMember({"cosine", "dot", "euclidean", "manhattan"}))
+      ->type_name("NAME")
+      ->group(kGroup);
+}
+
+void tell_similarity(std::optional<Similarity> wanted, Similarity of_folder) {
+  if (wanted || of_folder == Similarity::cosine) return;
+  log::info(
+      fmt::format("embeddings are compared by {}, as the model folder says (similarity_fn_name; --similarity "
+                  "cosine chooses another way)",
+                  of_folder == Similarity::dot ? "their dot product"
+                                               : fmt::format("their {} distance, negated", name_of(of_folder))));
 }
 
 void add_compute_options(CLI::App& command, RerankerOptions& options, const char* group) {

@@ -48,6 +48,7 @@ void check(const EvalArguments& arguments, const std::vector<NamedDataSet>& data
 }
 
 void evaluate(const EncoderTeam& team, const EvalArguments& arguments, const std::vector<NamedDataSet>& data_sets) {
+  tell_similarity(arguments.similarity, folder_similarity(team.encoder()));
   const auto evaluate_one = [&](const NamedDataSet& data_set, const BeirOptions& options) {
     return evaluate_data_set(team, data_set, options);
   };
@@ -55,6 +56,7 @@ void evaluate(const EncoderTeam& team, const EvalArguments& arguments, const std
                                          {.split = arguments.split,
                                           .run_file = arguments.run_file,
                                           .keep_same_ids = arguments.keep_same_ids,
+                                          .similarity = arguments.similarity,
                                           .cache = arguments.cache});
   if (arguments.update_card) {
     const fs::path& folder = team.encoder().folder();
@@ -84,6 +86,9 @@ void run_eval(Communicator& ranks, const EvalArguments& arguments) {
   }
   if (arguments.model.empty() && arguments.checkpoints.empty()) {
     throw UserError("eval: --model names the model to evaluate, or --checkpoints a training run; found neither");
+  }
+  if (!pairs && (arguments.encoder.plain_prompt.text || arguments.encoder.plain_prompt.name)) {
+    throw UserError(std::string("eval: ") + kWhosePrompt);
   }
   if (!arguments.sts.empty()) return evaluate_sts_file(ranks, arguments);
   if (!arguments.useb.empty()) return evaluate_useb_folder(ranks, arguments);
@@ -122,7 +127,7 @@ void add_checkpoint_options(CLI::App& command, EvalArguments& arguments, CLI::Op
   model->required(false);
 }
 
-void add_pair_options(CLI::App& command, EvalArguments& arguments) {
+void add_pair_options(CLI::App& command, EvalArguments& arguments, const std::vector<CLI::Option*>& further_ones) {
   const char* group = "Comparing sentences, without special brackets unless --specb is given";
   CLI::Option* sts = command.add_option(
       names("--sts"), arguments.sts,
@@ -147,6 +152,11 @@ void add_pair_options(CLI::App& command, EvalArguments& arguments) {
     sts->excludes(command.get_option(of_retrieval));
     useb->excludes(command.get_option(of_retrieval));
   }
+  for (CLI::Option* of_retrieval : further_ones) {
+    sts->excludes(of_retrieval);
+    useb->excludes(of_retrieval);
+  }
+  add_prompt_options(command, arguments.encoder);
 }
 
 }  // namespace
@@ -171,7 +181,10 @@ void add_eval(CLI::App& app) {
                     "Write NDCG@10 into the evaluation of the model's card, README.md in its folder");
   add_checkpoint_options(*command, *arguments, model);
   add_encoder_options(*command, arguments->encoder);
-  add_pair_options(*command, *arguments);
+  const std::vector<CLI::Option*> two_prompts = add_two_prompt_options(*command, arguments->encoder);
+  std::vector<CLI::Option*> of_retrieval = two_prompts;
+  of_retrieval.push_back(add_similarity_option(*command, arguments->similarity));
+  add_pair_options(*command, *arguments, of_retrieval);
   command->callback([arguments] { with_ranks([&](Communicator& ranks) { run_eval(ranks, *arguments); }); });
 }
 

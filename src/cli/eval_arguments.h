@@ -19,6 +19,7 @@ struct EvalArguments : BeirArguments {
   bool update_card = false;
   bool not_normalized = false;
   EncoderOptions encoder;
+  std::optional<Similarity> similarity;
 };
 
 }  // namespace sgpt::cli

@@ -74,7 +74,8 @@ std::vector<DataSetResult> evaluate(Communicator& ranks, const EvalArguments& ar
   const BeirOptions options{.split = arguments.split,
                             .run_file = with_name(arguments.run_file, checkpoint.folder().filename().string()),
                             .keep_same_ids = arguments.keep_same_ids,
-                            .model_name = name};
+                            .model_name = name,
+                            .similarity = arguments.similarity.value_or(Similarity::cosine)};  // as of a trained model
   std::vector<DataSetResult> results;
   const Encoder encoder = load_encoder(base, encoder_options(checkpoint, arguments.encoder), ranks);
   with_team(encoder, ranks, [&](const EncoderTeam& team) {

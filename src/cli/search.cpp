@@ -48,6 +48,7 @@ struct SearchArguments {
   std::int64_t top_k = 10;
   bool json = false;
   EncoderOptions encoder;
+  std::optional<Similarity> similarity;
   std::filesystem::path rerank;  // a language model; empty: hits stay as they were found
   std::int64_t rerank_top_k = 100;
   std::string text_template;
@@ -155,7 +156,7 @@ void answer(const Questions& questions, std::size_t first, std::size_t count, bo
   const CorpusIndex& index = answerer.index;
   const auto texts = std::span(questions.texts).subspan(first, count);
   const std::int64_t wanted = answerer.reranker ? std::max(arguments.top_k, arguments.rerank_top_k) : arguments.top_k;
-  auto hits = index.search(texts, wanted, TextPlaces(questions.places).subspan(first, count));
+  auto hits = index.search(texts, wanted, TextPlaces(questions.places).subspan(first, count), arguments.similarity);
   for (std::size_t i = 0; i < count && answerer.reranker; ++i) {
     rank_anew(texts[i], answerer, hits[i]);
     if (std::ssize(hits[i]) > arguments.top_k) hits[i].resize(static_cast<std::size_t>(arguments.top_k));
@@ -282,6 +283,7 @@ void run_search(const SearchArguments& arguments) {
   const Encoder encoder = load_encoder(model, arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
     return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
   });
+  tell_similarity(arguments.similarity, folder_similarity(encoder));
   const EncoderTeam team(encoder);
   const CorpusIndex index(team, arguments.corpus, arguments.cache);
   const Answerer answerer{index, reranker ? &*reranker : nullptr};
@@ -336,6 +338,9 @@ void add_search(CLI::App& app) {
       ->group(group);
   add_template_option(*command, arguments->text_template, group)->needs(rerank);
   add_encoder_options(*command, arguments->encoder);
+  add_two_prompt_options(*command, arguments->encoder);
+  refuse_one_prompt(*command);
+  add_similarity_option(*command, arguments->similarity);
   command->add_option("QUERY", arguments->queries, "What to look for; quote it to keep its words together")
       ->type_name("TEXT");
   command->callback([arguments] { run_search(*arguments); });

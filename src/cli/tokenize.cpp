@@ -18,6 +18,7 @@
 #include "cli/command.h"
 #include "cli/given_paths.h"
 #include "cli/model_option.h"
+#include "encode/text_preparation.h"
 #include "model/model_folder.h"
 #include "sgpt/error.h"
 #include "sgpt/tokenizer.h"
@@ -25,13 +26,17 @@
 namespace sgpt::cli {
 namespace {
 
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+
 struct Options {
   std::filesystem::path tokenizer;
   std::filesystem::path model;
   std::filesystem::path input;
   std::filesystem::path output = "-";
-  std::size_t max_tokens = std::numeric_limits<std::size_t>::max();
+  std::size_t max_tokens = kAll;
   std::optional<bool> special_tokens;
+  PromptChoice prompt;
+  bool append_eos_token = false;
   bool decode = false;
 };
 
@@ -40,13 +45,25 @@ bool may_be_a_conversation(const std::filesystem::path& input) {
   return !files::is_regular(input == "-" ? "/dev/stdin" : input);
 }
 
-/// A tokenizer, and whether its special tokens are put around texts.
+/// A tokenizer, and whether its special tokens are put around texts; or a preparation that makes texts to what an
+/// encoder sees, where prompts or further tokens are asked for.
 struct Choice {
   Tokenizer tokenizer;
   bool special_tokens;
+  std::optional<TextPreparation> preparation = {};
 };
 
 Choice choose(const Options& options) {
+  if (options.prompt.text || options.prompt.name || options.append_eos_token) {
+    const ModelFolder folder = read_model_folder(model_folder(options.model));
+    TextPreparation::Options wanted{
+        .brackets = false, .plain_prompt = options.prompt, .append_eos_token = options.append_eos_token};
+    if (options.max_tokens != kAll) wanted.max_seq_length = static_cast<std::int64_t>(options.max_tokens);
+    Tokenizer tokenizer = Tokenizer::load(folder.transformer);
+    TextPreparation preparation(tokenizer, folder, wanted);
+    preparation.tell(TextKind::plain);
+    return {std::move(tokenizer), true, std::move(preparation)};
+  }
   if (!options.tokenizer.empty()) {
     return {Tokenizer::load(options.tokenizer), options.special_tokens.value_or(true)};
   }
@@ -58,12 +75,17 @@ Choice choose(const Options& options) {
   return {std::move(tokenizer), asks && !read_model_folder(folder).brackets.value_or(false)};
 }
 
+std::vector<std::int32_t> ids_of(const Choice& choice, const std::string& text, std::size_t max_tokens) {
+  if (choice.preparation) return choice.preparation->ids(text, TextKind::plain);
+  return choice.special_tokens ? choice.tokenizer.encode_with_special_tokens(text, max_tokens)
+                               : choice.tokenizer.encode(text, max_tokens);
+}
+
 std::string encoded_line(const Choice& choice, const JsonLineReader& reader, std::size_t max_tokens) {
   const std::string text = reader.required_string("text");
   std::string line = "{\"ids\": [";
   const char* comma = "";
-  for (const std::int32_t id : choice.special_tokens ? choice.tokenizer.encode_with_special_tokens(text, max_tokens)
-                                                     : choice.tokenizer.encode(text, max_tokens)) {
+  for (const std::int32_t id : ids_of(choice, text, max_tokens)) {
     fmt::format_to(std::back_inserter(line), "{}{}", comma, id);
     comma = ", ";
   }
@@ -115,7 +137,8 @@ void add_tokenize(CLI::App& app) {
   CLI::Option_group* from = command->add_option_group("Tokenizer", "Where the tokenizer comes from (one of these)");
   from->add_option("--tokenizer", options->tokenizer,
                    "A tokenizer.json, as the Hugging Face tokenizers library writes it");
-  from->add_option("--model", options->model, "The model whose tokenizer it is: a folder, or ORG/NAME on a model hub");
+  CLI::Option* model = from->add_option("--model", options->model,
+                                        "The model whose tokenizer it is: a folder, or ORG/NAME on a model hub");
   from->require_option(1);
   command->add_option("-i,--input", options->input, "JSON lines with \"text\" (or \"ids\" for --decode); - for stdin")
       ->required();
@@ -133,10 +156,20 @@ void add_tokenize(CLI::App& app) {
   CLI::Option* without = command->add_flag_callback(
       names("--no_special_tokens"), [options] { options->special_tokens = false; }, "No special tokens around texts");
   with->excludes(without);
-  command->add_flag("--decode", options->decode, "Turn ids back into texts")
-      ->excludes(most)
-      ->excludes(with)
-      ->excludes(without);
+  CLI::Option* prompt = command->add_option(
+      names("--prompt"), options->prompt.text,
+      "What is put before every text, which is stripped first, as encode does; special tokens stand around both, and "
+      "what is beyond the model's length is cut");
+  CLI::Option* prompt_name =
+      command->add_option(names("--prompt_name"), options->prompt.name, "The same by a name that the model has for it");
+  CLI::Option* eos =
+      command->add_flag(names("--append_eos_token"), options->append_eos_token,
+                        "Put the tokenizer's eos token behind every text, as encode does with this option");
+  prompt->type_name("TEXT")->excludes(without)->needs(model);
+  prompt_name->type_name("NAME")->excludes(prompt)->excludes(without)->needs(model);
+  eos->excludes(without)->needs(model);
+  CLI::Option* decode = command->add_flag("--decode", options->decode, "Turn ids back into texts");
+  for (CLI::Option* of_encoding : {most, with, without, prompt, prompt_name, eos}) decode->excludes(of_encoding);
   command->callback([options] { run(*options); });
 }
 

@@ -124,6 +124,14 @@ void add_texts(CLI::App& command, TrainOptions& options) {
       ->group(group);
   command.add_flag(names("--specb"), options.brackets, "Put special brackets around texts: [query] and {document}")
       ->group(group);
+  const auto prompt = [&](const char* name, std::optional<std::string>& value, const char* help) {
+    command.add_option(names(name), value, help)->type_name("TEXT")->group(group);
+  };
+  prompt(
+      "--query_prompt", options.query_prompt,
+      "What is put before every query, as it is, and saved as the model's prompt for queries. By default the model's "
+      "own, if any; an empty one is none");
+  prompt("--document_prompt", options.document_prompt, "The same for documents: positives and negatives");
   command
       .add_option(names("--max_seq_length"), options.max_seq_length,
                   "Tokens of a text that are looked at, brackets included")

@@ -25,9 +25,9 @@ std::vector<std::vector<std::size_t>> plan_batches(std::span<const TokenIds> tex
   return batches;
 }
 
-TokenBatch pack_texts(std::span<const TokenIds> texts, std::span<const std::size_t> places) {
+TokenBatch pack_texts(std::span<const TokenIds> texts, std::span<const std::size_t> places, std::int64_t skipped) {
   TokenBatch batch;
-  for (const std::size_t i : places) batch.add(texts[i]);
+  for (const std::size_t i : places) batch.add(texts[i], skipped);
   return batch;
 }
 

@@ -14,7 +14,7 @@ namespace sgpt {
 /// Longest first, so that memory is at its highest from the beginning. Texts without tokens are in no group.
 std::vector<std::vector<std::size_t>> plan_batches(std::span<const TokenIds> texts, std::int64_t token_budget);
 
-/// The texts at these places, packed.
-TokenBatch pack_texts(std::span<const TokenIds> texts, std::span<const std::size_t> places);
+/// The texts at these places, packed; pooling leaves out the first `skipped` tokens of each.
+TokenBatch pack_texts(std::span<const TokenIds> texts, std::span<const std::size_t> places, std::int64_t skipped = 0);
 
 }  // namespace sgpt

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "encode/model_identity.h"
 #include "encode/npy.h"
+#include "encode/prompts.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
@@ -50,8 +51,8 @@ bool can_continue(const EncodeFileJob& job) {
 Json describe(const Encoder& encoder, const EncodeFileJob& job, std::optional<ComputeType> type = {}) {
   std::error_code none;
   return {{"model", model_identity(encoder)},
-          {"options", embedding_key(encoder, type)},
-          {"kind", job.kind == TextKind::query ? "query" : "document"},
+          {"options", embedding_key(encoder, job.kind, type)},
+          {"kind", name_of(job.kind)},
           {"reading", kReading},
           {"format", static_cast<int>(job.format)},
           {"input", fmt::format("{}:{}:{}", std::filesystem::weakly_canonical(job.input, none).string(),

@@ -7,6 +7,7 @@
 
 #include "base/hub_path.h"
 #include "base/log.h"
+#include "base/nearest_name.h"
 #include "base/threads.h"
 #include "encode/batching.h"
 #include "encode/compute_choice.h"
@@ -95,28 +96,51 @@ Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOp
                       std::unique_ptr<Backend> own_backend)
     : folder(read_model_folder(model_folder)),
       options(settle(wanted, folder)),
-      preparation(Tokenizer::load(folder.transformer), folder, {wanted.brackets, wanted.max_seq_length}),
+      preparation(Tokenizer::load(folder.transformer), folder,
+                  {.brackets = wanted.brackets,
+                   .max_seq_length = wanted.max_seq_length,
+                   .query_prompt = wanted.query_prompt,
+                   .document_prompt = wanted.document_prompt,
+                   .plain_prompt = wanted.plain_prompt,
+                   .append_eos_token = wanted.append_eos_token}),
       backend(own_backend ? std::move(own_backend) : make_backend(options.backend)),
       checkpoint(open_weights(folder, options.trained)),
       model(*backend, checkpoint, folder.config, {},
             options.compute.emplace(settle_compute(folder, options, *backend, checkpoint))),
+      head(*backend, folder.head,
+           {.pooled = pooled(), .first = options.truncate_dim, .normalize = options.normalize.value_or(false)}),
       arenas(backend->memory()) {
   options.brackets = preparation.brackets();
   options.max_seq_length = preparation.max_seq_length();
+  options.query_prompt = {.text = preparation.prompt(TextKind::query)};
+  options.document_prompt = {.text = preparation.prompt(TextKind::document)};
+  options.plain_prompt = {.text = preparation.prompt(TextKind::plain)};
+  options.truncate_dim = head.dimension();
+}
+
+void Encoder::Parts::tell_once(TextKind kind) const {
+  const unsigned bit = 1U << static_cast<unsigned>(kind);
+  const unsigned before = told.fetch_or(bit);
+  if (before == 0 && !folder.sentences.unknown_keys.empty()) {
+    log::info(fmt::format("{}: not known, and ignored: {}",
+                          (folder.path / "config_sentence_transformers.json").string(),
+                          listed(folder.sentences.unknown_keys)));
+  }
+  if ((before & bit) == 0) preparation.tell(kind);
 }
 
 void Encoder::Parts::embed(const TokenBatch& batch, Arena& arena, Matrix e) const {
   const Arena::Scope scope(arena);
   const PackedTexts texts = backend->place(batch, arena);
-  const Matrix pooled = arena.take(batch.texts(), dimension());
+  const Matrix rows = arena.take(batch.texts(), pooled());
   const Matrix hidden = model.forward(texts, arena);
-  backend->pool(texts, hidden, options.pooling, pooled);
-  if (*options.normalize) backend->normalize_rows(pooled, pooled, {});
-  backend->download(pooled, e);
+  backend->pool(texts, hidden, options.pooling, rows);
+  head.forward(rows, arena, e);
 }
 
 Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind kind, TextPlaces places) const {
   const ThreadScope threads(options.threads);
+  tell_once(kind);
   PreparedTexts prepared = preparation.prepare(texts, kind, places);
   const std::vector<TokenIds>& ids = prepared.ids;
   const std::int64_t d = dimension();
@@ -139,7 +163,7 @@ Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind k
     const auto count = static_cast<std::int64_t>(numbers.size());
     rows.resize(numbers.size() * static_cast<std::size_t>(d));
     const Matrix e(rows.data(), count, d);
-    embed(pack_texts(ids, numbers), *lease, e);
+    embed(pack_texts(ids, numbers, prepared.skipped), *lease, e);
     for (std::int64_t b = 0; b < count; ++b) {
       const std::size_t place = numbers[static_cast<std::size_t>(b)];
       if (!all_finite(e.slice(b, 1))) {

@@ -10,6 +10,7 @@
 #include "encode/text_preparation.h"
 #include "model/checkpoint.h"
 #include "model/decoder.h"
+#include "model/embedding_head.h"
 #include "model/model_folder.h"
 #include "sgpt/encoder.h"
 #include "tensor/arena.h"
@@ -56,14 +57,22 @@ struct Encoder::Parts {
   std::unique_ptr<Backend> backend;
   Checkpoint checkpoint;
   Decoder model;
+  EmbeddingHead head;
   mutable ArenaPool arenas;
   mutable std::atomic<bool> warned_of_empty_texts = false;
+  mutable std::atomic<unsigned> told = 0;  // of which kinds of texts (bits) what there is to tell was told
 
-  std::int64_t dimension() const { return folder.config.hidden * static_cast<std::int64_t>(options.pooling.size()); }
+  std::int64_t dimension() const { return head.dimension(); }
   /// What Encoder::encode does; messages name the places.
   Embeddings encode(std::span<const std::string> texts, TextKind kind, TextPlaces places = {}) const;
   /// Embeddings of one packed batch, from host to host: e[B, dimension()].
   void embed(const TokenBatch& batch, Arena& arena, Matrix e) const;
+  /// From now on this encoder has nothing to tell of folder and prompts: another one does.
+  void keep_silent() const { told = ~0U; }
+
+ private:
+  std::int64_t pooled() const { return folder.config.hidden * static_cast<std::int64_t>(options.pooling.size()); }
+  void tell_once(TextKind kind) const;
 };
 
 }  // namespace sgpt

@@ -224,6 +224,7 @@ void EncoderTeam::dismiss() const {
 
 void with_team(const Encoder& encoder, Communicator& ranks, const std::function<void(const EncoderTeam&)>& work) {
   const EncoderTeam team(encoder, ranks);
+  if (!ranks.first()) encoder.parts().keep_silent();
   if (!ranks.alone()) require_same_encoders(encoder, ranks);
   if (!ranks.first()) return team.help();
   work(team);

@@ -10,8 +10,10 @@
 #include <fmt/ranges.h>
 #include <xxhash.h>
 
+#include "base/json_lines.h"
 #include "base/mapped_file.h"
 #include "encode/encoder_parts.h"
+#include "encode/prompts.h"
 
 namespace sgpt {
 namespace {
@@ -47,7 +49,12 @@ class Checksum {
 
 std::string model_identity(const Encoder& encoder) {
   const Encoder::Parts& parts = encoder.parts();
-  return model_identity(parts.folder.transformer, parts.checkpoint, encoder.options().trained);
+  std::string result = model_identity(parts.folder.transformer, parts.checkpoint, encoder.options().trained);
+  for (const HeadModule& module : parts.folder.head) {
+    if (!module.dense) continue;
+    result = fmt::format("{} {}", result, model_identity(module.folder, Checkpoint::open(module.folder)));
+  }
+  return result;
 }
 
 std::string model_identity(const std::filesystem::path& folder, const Checkpoint& checkpoint,
@@ -80,22 +87,41 @@ std::string model_identity(const std::filesystem::path& folder, const Checkpoint
 
 namespace {
 
+/// Of the prompt before texts of a kind. Nothing where there is none: so it was before there were prompts, too.
+std::string prompt_with(const Encoder& encoder, TextKind kind) {
+  const TextPreparation& preparation = encoder.parts().preparation;
+  const std::string& prompt = preparation.prompt(kind);
+  if (prompt.empty()) return "";
+  const bool skipped = preparation.skipped(kind) > 0;
+  return fmt::format(" {}_prompt={}{}", name_of(kind), json_quoted(prompt), skipped ? " (not pooled)" : "");
+}
+
+/// But for the prompts. What is not as it always was has a word.
 std::string options_with(const Encoder& encoder, ComputeType type) {
   const EncoderOptions& options = encoder.options();
   std::vector<std::string_view> pooling;
   for (const PoolingMode mode : options.pooling) pooling.push_back(name_of(mode));
-  return fmt::format("brackets={} max_seq_length={} pooling={} normalize={} backend={} compute={}", *options.brackets,
-                     *options.max_seq_length, fmt::join(pooling, ","), *options.normalize, options.backend,
-                     name_of(type));
+  std::string line =
+      fmt::format("brackets={} max_seq_length={} pooling={} normalize={} backend={} compute={}", *options.brackets,
+                  *options.max_seq_length, fmt::join(pooling, ","), *options.normalize, options.backend, name_of(type));
+  if (options.append_eos_token) line += " append_eos_token=true";
+  if (encoder.dimension() < encoder.parts().head.whole_dimension()) {
+    line += fmt::format(" truncate_dim={}", encoder.dimension());
+  }
+  return line;
 }
 
 }  // namespace
 
-std::string embedding_options(const Encoder& encoder) { return options_with(encoder, *encoder.options().compute); }
+std::string embedding_options(const Encoder& encoder) {
+  std::string line = options_with(encoder, *encoder.options().compute);
+  for (const TextKind kind : {TextKind::query, TextKind::document, TextKind::plain}) line += prompt_with(encoder, kind);
+  return line;
+}
 
-std::string embedding_key(const Encoder& encoder, std::optional<ComputeType> type) {
+std::string embedding_key(const Encoder& encoder, TextKind kind, std::optional<ComputeType> type) {
   const ComputeType chosen = type.value_or(*encoder.options().compute);
-  std::string key = options_with(encoder, chosen);
+  std::string key = options_with(encoder, chosen) + prompt_with(encoder, kind);
   // f32 has one kernel, and all of int8 have the same bits.
   if (chosen == ComputeType::bf16) key += fmt::format(" kernel={}", encoder.parts().backend->kernel_name(chosen));
   return key;

@@ -14,17 +14,18 @@ namespace sgpt {
 /// One line that changes when the model's files change: the folder, name, size and time of every file that makes a
 /// model, and a checksum of their content, which takes samples of every large tensor and all the rest whole.
 std::string model_identity(const Encoder& encoder);
-/// Of any model: the folder with config.json, its weights, and the file that stands in for some of them, if any.
+/// Of any model: the folder with config.json, its weights, and the file that stands in for some of them, if any. (That
+/// of an encoder names the Dense modules too.)
 std::string model_identity(const std::filesystem::path& transformer, const Checkpoint& checkpoint,
                            const std::filesystem::path& trained = {});
 
 /// One line that names every option that an embedding depends on: brackets, length, pooling, normalising, backend,
-/// type.
+/// type, and prompts and what else there is of them.
 std::string embedding_options(const Encoder& encoder);
 
-/// The same for what keeps embeddings, which must not mix bits: with the kernel, where another one computes other bits.
-/// As of the encoder, or of one that computes in `type`.
-std::string embedding_key(const Encoder& encoder, std::optional<ComputeType> type = {});
+/// The same for what keeps embeddings of texts of one kind, which must not mix bits: with the kernel, where another one
+/// computes other bits. As of the encoder, or of one that computes in `type`.
+std::string embedding_key(const Encoder& encoder, TextKind kind, std::optional<ComputeType> type = {});
 
 /// The first type with which `matches` is content: the encoder's own, or another that ComputeType::automatic may stand
 /// for with its weights on this machine. With that one automatic goes on where embeddings are there already.

@@ -1,8 +1,9 @@
-// From a text to the ids that the model sees: its line ends made spaces, stripped, tokenised, cut and put in brackets
-// or, without brackets, in the special tokens that the tokenizer itself puts around a text. Everything that embeds or
-// trains goes through it, so that a text is read the same way wherever it comes from.
+// From a text to the ids that the model sees: its line ends made spaces, stripped, put behind a prompt, tokenised, cut
+// and put in brackets or, without brackets, in the special tokens that the tokenizer itself puts around a text.
+// Everything that embeds or trains goes through it, so that a text is read the same way wherever it comes from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -23,6 +24,7 @@ using TokenIds = std::vector<std::int32_t>;
 struct PreparedTexts {
   std::vector<TokenIds> ids;
   std::vector<std::size_t> cut;  ///< the texts, ascending, whose end did not fit
+  std::int64_t skipped = 0;      ///< first tokens of each that pooling leaves out
 };
 
 /// Immutable; all member functions may be called from several threads at once.
@@ -32,10 +34,15 @@ class TextPreparation {
   struct Options {
     std::optional<bool> brackets = {};                ///< `[` … `]` around queries, `{` … `}` around documents
     std::optional<std::int64_t> max_seq_length = {};  ///< tokens a text, brackets or special tokens included
+    PromptChoice query_prompt = {};
+    PromptChoice document_prompt = {};
+    PromptChoice plain_prompt = {};
+    bool append_eos_token = false;  ///< behind every text, and behind the special tokens that the tokenizer puts there
   };
 
   /// Throws UserError when the tokenizer has more ids than the model has embedding rows, when the length has no room
-  /// for a token beside brackets or special tokens, or when the folder asks for lower-casing, which sgpt does not do.
+  /// for a token beside brackets or special tokens, when brackets meet a prompt or a further token, when a prompt is
+  /// not there, or when the folder asks for lower-casing, which sgpt does not do.
   TextPreparation(Tokenizer tokenizer, const ModelFolder& folder, const Options& options);
 
   /// The ids of a text, at most max_seq_length(); empty only for an empty text with nothing around. Throws UserError on
@@ -53,19 +60,41 @@ class TextPreparation {
   bool brackets() const { return brackets_; }
   std::int64_t max_seq_length() const { return max_seq_length_; }
 
+  const std::string& prompt(TextKind kind) const { return of(kind).prompt; }
+  /// How many first tokens of such a text pooling leaves out, where it has as many: those of a prompt, in a folder
+  /// whose pooling does not look at it.
+  std::int64_t skipped(TextKind kind) const { return of(kind).skipped; }
+  /// Log lines on what may not be meant with texts of this kind: a prompt that leaves them no room, prompts that stay
+  /// unused.
+  void tell(TextKind kind) const;
+
  private:
   struct Pair {
     std::int32_t open;
     std::int32_t close;
   };
 
+  /// What stands before and around texts of a kind.
+  struct Kind {
+    std::string prompt;
+    std::int64_t prompt_tokens = 0;  // tokenized alone
+    std::int64_t skipped = 0;
+    Pair brackets{};
+  };
+  const Kind& of(TextKind kind) const { return kinds_[static_cast<std::size_t>(kind)]; }
+  std::size_t around() const { return brackets_ ? std::size_t{2} : around_.size(); }
+  void add_eos_token(const ModelFolder& folder);
+  void set_prompts(const ModelFolder& folder, const Options& options);
+  void require_no_prompts(const ModelFolder& folder) const;
   TokenIds ids(std::string_view text, TextKind kind, bool& cut) const;
 
   Tokenizer tokenizer_;
   bool brackets_;
   std::int64_t max_seq_length_;
-  Pair query_{};
-  Pair document_{};
+  SpecialTokens around_;  // where there are no brackets
+  std::array<Kind, 3> kinds_;
+  std::string remark_;  // on prompts that queries do without
+  std::string name_;    // of the model, for log lines
 };
 
 }  // namespace sgpt

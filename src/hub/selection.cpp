@@ -137,10 +137,13 @@ std::vector<std::string> shards_of(const std::filesystem::path& snapshot, const 
 Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem::path& no_exist) {
   std::string transformer;
   std::vector<std::string> needed;
+  std::vector<std::string> with_weights;  // the folders
   std::vector<std::string> optional(kModelFiles.begin(), kModelFiles.end());
   for (const ModuleEntry& module : modules_of(snapshot)) {
     if (module.type.ends_with(".Transformer")) transformer = module.path;
-    if (module.type.ends_with(".Pooling")) needed.push_back(joined(module.path, "config.json"));
+    const bool dense = module.type.ends_with(".Dense");
+    if (dense || module.type.ends_with(".Pooling")) needed.push_back(joined(module.path, "config.json"));
+    if (dense) with_weights.push_back(module.path);
   }
   for (const auto name : kNeededFiles) needed.push_back(joined(transformer, name));
   for (const auto name : kTransformerFiles) optional.push_back(joined(transformer, name));
@@ -159,9 +162,12 @@ Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem:
   for (const auto& file : needed) {
     if (!readable(snapshot / file)) needs(file);
   }
-  if (const auto file = missing_weights(snapshot, transformer)) {
-    lacking.weights = true;
-    needs(*file);
+  with_weights.push_back(transformer);
+  for (const std::string& folder : with_weights) {
+    if (const auto file = missing_weights(snapshot, folder)) {
+      lacking.weights = true;
+      needs(*file);
+    }
   }
   return lacking;
 }

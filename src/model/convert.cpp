@@ -209,6 +209,9 @@ ConvertResult convert_model(const fs::path& source, const fs::path& target, cons
     files::make_folders(folder.path() / module);
     if (files::is_folder(model.path / module)) carry_over_files(model.path / module, folder.path() / module);
   }
+  for (const HeadModule& module : model.head) {
+    if (module.dense) copy_dense(module.folder, folder.path() / module.folder.lexically_relative(model.path));
+  }
   rewrite_config(transformer / "config.json", options.type);
   ConvertResult result;
   result.tensors = plan.tensors().size();

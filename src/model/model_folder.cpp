@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string_view>
 
 #include "base/hub_path.h"
-#include "base/log.h"
 #include "formats/json_file.h"
 #include "formats/model_files.h"
 #include "formats/shown.h"
@@ -25,7 +25,7 @@ constexpr std::int64_t kLongestLength = 1'000'000;  // a model_max_length beyond
 constexpr std::int64_t kOurVersion = 1;             // of sgpt_config.json
 
 struct Module {
-  std::string type;  // the class alone: Transformer, Pooling, Normalize
+  std::string type;  // the class alone: Transformer, Pooling, Dense, Normalize
   fs::path path;
 };
 
@@ -33,23 +33,46 @@ std::vector<Module> read_modules(const fs::path& folder, const fs::path& modules
   std::vector<Module> modules;
   for (const ModuleEntry& entry : read_modules_json(modules_json)) {
     const std::string name = entry.type.substr(entry.type.rfind('.') + 1);  // versions differ in what stands before
-    const bool known = name == "Transformer" || name == "Pooling" || name == "Normalize";
+    const bool known = name == "Transformer" || name == "Pooling" || name == "Dense" || name == "Normalize";
     if (!known || !entry.type.starts_with("sentence_transformers.")) {
-      throw UserError(fmt::format("{}: the module {} is not supported; sgpt knows Transformer, Pooling and Normalize",
-                                  modules_json.string(), shown(entry.type)));
+      throw UserError(
+          fmt::format("{}: the module {} is not supported, and without it every embedding would be another; sgpt knows "
+                      "Transformer, Pooling, Dense and Normalize",
+                      modules_json.string(), shown(entry.type)));
     }
     modules.push_back({name, entry.path.empty() ? folder : folder / entry.path});
   }
-  const bool order = (modules.size() == 2 || modules.size() == 3) && modules[0].type == "Transformer" &&
-                     modules[1].type == "Pooling" && (modules.size() == 2 || modules[2].type == "Normalize");
+  const bool order = modules.size() >= 2 && modules[0].type == "Transformer" && modules[1].type == "Pooling" &&
+                     std::all_of(modules.begin() + 2, modules.end(), [](const Module& module) {
+                       return module.type == "Dense" || module.type == "Normalize";
+                     });
   if (!order) {
-    throw UserError(fmt::format("{}: expected the modules Transformer, Pooling and perhaps Normalize, in this order",
-                                modules_json.string()));
+    throw UserError(fmt::format(
+        "{}: expected the modules Transformer, Pooling, perhaps Dense, and perhaps Normalize, in this order",
+        modules_json.string()));
   }
   return modules;
 }
 
-void read_length(ModelFolder& model) {
+/// What follows the pooling.
+void read_head(std::span<const Module> modules, ModelFolder& model) {
+  model.normalize = !modules.empty() && modules.back().type == "Normalize";
+  if (model.normalize) modules = modules.first(modules.size() - 1);
+  for (const Module& module : modules) {
+    model.head.push_back({module.path, {}});
+    if (module.type == "Dense") model.head.back().dense = read_dense_config(module.path);
+  }
+}
+
+/// A number beyond what a text may have stands for "no limit".
+std::optional<std::int64_t> limit(const JsonFile& file, const char* key) {
+  const std::optional<double> length = file.number(key);
+  if (!length || *length > static_cast<double>(kLongestLength)) return std::nullopt;
+  if (!(*length >= 1)) file.fail(key, "a number from 1 on");
+  return static_cast<std::int64_t>(*length);
+}
+
+void read_length(ModelFolder& model, const JsonFile& config) {
   const std::optional<JsonFile> transformer =
       model.has_modules ? JsonFile::if_present(model.transformer / "sentence_bert_config.json") : std::nullopt;
   if (transformer) {
@@ -63,38 +86,10 @@ void read_length(ModelFolder& model) {
     }
   }
   const std::optional<JsonFile> tokenizer = JsonFile::if_present(model.transformer / "tokenizer_config.json");
-  if (!tokenizer) return;
-  const std::optional<double> length = tokenizer->number("model_max_length");
-  if (!length || *length > static_cast<double>(kLongestLength)) return;  // 1e30 stands for "no limit"
-  if (!(*length >= 1)) tokenizer->fail("model_max_length", "a number from 1 on");
-  model.max_seq_length = static_cast<std::int64_t>(*length);
-}
-
-/// A default prompt changes every embedding, so it is refused; others are used only by those who ask for them by name.
-void check_prompts(const fs::path& path) {
-  const std::optional<JsonFile> config = JsonFile::if_present(path);
-  if (!config) return;
-  const std::optional<std::string> by_default = config->string("default_prompt_name");
-  const auto* prompts = config->find("prompts");
-  if (prompts && !prompts->is_object()) config->fail("prompts", "an object {name: prompt}");
-  std::string others;
-  if (prompts) {
-    for (const auto& [name, prompt] : prompts->items()) {
-      if (prompt.is_null() || (prompt.is_string() && prompt.get_ref<const std::string&>().empty())) continue;
-      if (by_default == name) {
-        config->fail(
-            "default_prompt_name",
-            fmt::format("none: sgpt puts no prompt before a text, and without {} the embeddings would differ; set "
-                        "it to null and write the prompt into the texts",
-                        shown_json(prompt)));
-      }
-      others += (others.empty() ? "" : ", ") + shown(name);
-    }
-  }
-  if (!others.empty()) log::info(fmt::format("{}: the prompts {} are not applied", path.string(), others));
-  const std::string similarity = config->string("similarity_fn_name").value_or("cosine");
-  if (similarity != "cosine") {
-    log::info(fmt::format("{}: similarity_fn_name is {}; sgpt compares by cosine", path.string(), shown(similarity)));
+  const std::optional<std::int64_t> of_tokenizer = tokenizer ? limit(*tokenizer, "model_max_length") : std::nullopt;
+  const std::optional<std::int64_t> positions = limit(config, "max_position_embeddings");
+  if (of_tokenizer || positions) {
+    model.max_seq_length = std::min(of_tokenizer.value_or(kLongestLength), positions.value_or(kLongestLength));
   }
 }
 
@@ -204,9 +199,11 @@ ModelFolder read_model_folder(const fs::path& path) {
     const std::vector<Module> modules = read_modules(path, modules_json);
     model.transformer = modules[0].path;
     model.config = read_architecture(model.transformer / "config.json");
-    model.pooling = read_pooling_config(modules[1].path / "config.json", model.config.hidden);
-    model.normalize = modules.size() == 3;
-    check_prompts(path / "config_sentence_transformers.json");
+    const PoolingConfig pooling = read_pooling_config(modules[1].path / "config.json", model.config.hidden);
+    model.pooling = pooling.modes;
+    model.include_prompt = pooling.include_prompt;
+    read_head(std::span(modules).subspan(2), model);
+    model.sentences = read_sentence_config(path / "config_sentence_transformers.json");
   } else {
     model.config = read_architecture(path / "config.json");
     model.pooling = {PoolingMode::weightedmean};
@@ -215,7 +212,7 @@ ModelFolder read_model_folder(const fs::path& path) {
   refuse_adapter(model.transformer);
   refuse_quantized(config);
   model.dropout = read_dropout(config);
-  read_length(model);
+  read_length(model, config);
   if (const std::int64_t longest = model.config.longest_text; longest > 0) {
     model.max_seq_length = std::min(model.max_seq_length, longest);
   }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "model/architecture.h"
+#include "model/embedding_head.h"
+#include "model/sentence_config.h"
 #include "sgpt/pooling.h"
 
 namespace sgpt {
@@ -18,7 +20,10 @@ struct ModelFolder {
   Architecture config;
   bool has_modules = false;          ///< modules.json is there; otherwise a plain checkpoint
   std::vector<PoolingMode> pooling;  ///< never empty; a plain checkpoint: weightedmean
-  bool normalize = false;            ///< a Normalize module follows the pooling
+  bool include_prompt = true;        ///< pooling looks at a prompt's tokens too
+  std::vector<HeadModule> head;      ///< modules after the pooling, but for a last Normalize
+  bool normalize = false;            ///< a Normalize module is the last
+  SentenceConfig sentences;          ///< prompts, and how embeddings are compared
   bool lower_case = false;           ///< do_lower_case
   std::int64_t max_seq_length = 300;
   std::optional<bool> brackets;  ///< what our own file records, or what is known of a published model; else unset
@@ -31,7 +36,8 @@ struct ModelFolder {
 /// A model's name, fit to be part of a file's.
 std::string file_name_of(std::string name);
 
-/// Throws UserError naming file and key when something is missing, broken or not supported (e.g. a Dense module).
+/// Throws UserError naming file and key when something is missing, broken or not supported (a module that is none of
+/// Transformer, Pooling, Dense and Normalize, say).
 ModelFolder read_model_folder(const std::filesystem::path& path);
 
 }  // namespace sgpt

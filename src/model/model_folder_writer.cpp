@@ -25,15 +25,29 @@ using Json = nlohmann::ordered_json;  // keys stand in the order in which they a
 
 void write_json(const fs::path& path, const Json& value) { write_file(path, value.dump(2) + "\n"); }
 
-void write_modules(const AtomicFolder& folder, bool normalize) {
-  const auto module = [](int number, const char* path, const char* type) {
-    return Json{{"idx", number},
-                {"name", std::to_string(number)},
-                {"path", path},
-                {"type", fmt::format("sentence_transformers.models.{}", type)}};
+void carry_over(const fs::path& from, const fs::path& to) { write_file(to, MappedFile(from).text()); }
+
+/// modules.json and the folders that it names, with what they hold of their own: pooling, and Dense modules whole.
+void write_modules(const AtomicFolder& folder, const ModelFolder& settings) {
+  Json modules = Json::array();
+  const auto add = [&](const char* type) {
+    const auto number = static_cast<int>(modules.size());
+    const std::string path = number == 0 ? "" : fmt::format("{}_{}", number, type);
+    modules.push_back({{"idx", number},
+                       {"name", std::to_string(number)},
+                       {"path", path},
+                       {"type", fmt::format("sentence_transformers.models.{}", type)}});
+    if (number > 0) files::make_folders(folder / path);
+    return folder / path;
   };
-  Json modules = Json::array({module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling")});
-  if (normalize) modules.push_back(module(2, "2_Normalize", "Normalize"));
+  add("Transformer");
+  write_file(add("Pooling") / "config.json",
+             pooling_config(settings.pooling, settings.config.hidden, settings.include_prompt));
+  for (const HeadModule& module : settings.head) {
+    const fs::path target = add(module.dense ? "Dense" : "Normalize");
+    if (module.dense) copy_dense(module.folder, target);
+  }
+  if (settings.normalize) add("Normalize");
   write_json(folder / "modules.json", modules);
 }
 
@@ -78,8 +92,6 @@ void write_config(const AtomicFolder& folder, const Architecture& config, const 
   }
   write_json(folder / "config.json", json);
 }
-
-void carry_over(const fs::path& from, const fs::path& to) { write_file(to, MappedFile(from).text()); }
 
 /// The special tokens by their roles, for transformers; batches there need a token to pad with.
 Json special_tokens(const Json& tokenizer) {
@@ -147,16 +159,11 @@ void write_model_folder(const ModelFolder& settings, const fs::path& source, con
 
   require_new_folder(target);
   AtomicFolder folder(target);
-  files::make_folders(folder / "1_Pooling");
-  if (settings.normalize) files::make_folders(folder / "2_Normalize");
-  write_modules(folder, settings.normalize);
-  write_file(folder / "1_Pooling" / "config.json", pooling_config(settings.pooling, settings.config.hidden));
+  write_modules(folder, settings);
   write_json(folder / "sentence_bert_config.json",
              {{"max_seq_length", settings.max_seq_length}, {"do_lower_case", settings.lower_case}});
-  write_json(folder / "config_sentence_transformers.json", {{"__version__", {{"sentence_transformers", "2.2.2"}}},
-                                                            {"prompts", Json::object()},
-                                                            {"default_prompt_name", nullptr},
-                                                            {"similarity_fn_name", "cosine"}});
+  write_file(folder / "config_sentence_transformers.json",
+             sentence_config(settings.sentences.prompts, settings.sentences.similarity));
   write_config(folder, settings.config, whole_model ? source / "config.json" : fs::path(), special_token_ids(tokenizer),
                tensors);
   write_tokenizer(folder, settings, tokenizer_json, whole_model ? source : fs::path(), tokenizer);

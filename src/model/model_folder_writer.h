@@ -14,11 +14,11 @@ namespace sgpt {
 void require_new_folder(const std::filesystem::path& target);
 
 /// Writes everything into a folder beside `target` and renames it at the end: `target` is whole or not there.
-/// Of `settings` the configuration, pooling, normalize, lower_case, max_seq_length and brackets are written, not the
-/// paths. `source` is a folder whose config.json (with keys that sgpt does not know) and tokenizer files are carried
-/// over, or the tokenizer.json alone; what is missing is made. `card` is
-/// the text of README.md; empty: none. Tensor names come without "transformer.". Throws as
-/// require_new_folder does, UserError when the source is broken, MachineError when writing fails.
+/// Of `settings` the configuration, pooling, modules, prompts, similarity, lower_case, max_seq_length and brackets are
+/// written, not the paths. `source` is a folder whose config.json (with keys that sgpt does not know) and tokenizer
+/// files are carried over, or the tokenizer.json alone; what is missing is made. `card` is the text of README.md;
+/// empty: none. Tensor names come without "transformer.". Throws as require_new_folder does, UserError when the source
+/// is broken, MachineError when writing fails.
 void write_model_folder(const ModelFolder& settings, const std::filesystem::path& source,
                         const std::filesystem::path& target, std::span<const TensorToWrite> tensors,
                         std::string_view card = {});

@@ -73,21 +73,21 @@ std::vector<PoolingMode> read_modes(const JsonFile& config) {
 
 }  // namespace
 
-std::vector<PoolingMode> read_pooling_config(const std::filesystem::path& path, std::int64_t hidden) {
+PoolingConfig read_pooling_config(const std::filesystem::path& path, std::int64_t hidden) {
   const JsonFile config(path);
   for (const char* key : {"word_embedding_dimension", "embedding_dimension"}) {
     const std::optional<std::int64_t> dimension = config.integer(key);
     if (dimension && *dimension != hidden) config.fail(key, fmt::format("{}, the model's hidden size", hidden));
   }
-  config.boolean("include_prompt");  // of no effect: sgpt puts no prompt before a text
-  return read_modes(config);
+  return {read_modes(config), config.boolean("include_prompt").value_or(true)};
 }
 
-std::string pooling_config(std::span<const PoolingMode> modes, std::int64_t hidden) {
+std::string pooling_config(std::span<const PoolingMode> modes, std::int64_t hidden, bool include_prompt) {
   nlohmann::ordered_json config;
   if (!std::is_sorted(modes.begin(), modes.end())) {
     config["embedding_dimension"] = hidden;
     for (const PoolingMode mode : modes) config["pooling_mode"].push_back(new_name(mode));
+    if (!include_prompt) config["include_prompt"] = false;
     return config.dump(2) + "\n";
   }
   const auto on = [&](PoolingMode mode) { return std::find(modes.begin(), modes.end(), mode) != modes.end(); };
@@ -97,6 +97,7 @@ std::string pooling_config(std::span<const PoolingMode> modes, std::int64_t hidd
     // Versions before 2.3 refuse the two youngest keys, so these stand only where they are needed.
     if (mode < PoolingMode::weightedmean || late) config[key] = on(mode);
   }
+  if (!include_prompt) config["include_prompt"] = false;
   return config.dump(2) + "\n";
 }
 

@@ -24,11 +24,11 @@ namespace fs = std::filesystem;
 
 /// Embeds the corpus piece by piece and searches each at once.
 Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, const QueryTexts& queries,
-                    std::int64_t top_k) {
+                    std::int64_t top_k, Similarity similarity) {
   const EncoderOptions& options = team.encoder().options();
   ExactSearch search(
       team.encode_queries(queries.texts, queries.places),
-      {.top_k = top_k, .similarity = Similarity::cosine, .threads = options.threads, .backend = options.backend});
+      {.top_k = top_k, .similarity = similarity, .threads = options.threads, .backend = options.backend});
   const fs::path file = data_set.folder.corpus();
   CorpusReader corpus(file);
   Progress progress(fmt::format("{}: documents", data_set.name), "documents",
@@ -58,9 +58,9 @@ Found search_stream(const EncoderTeam& team, const NamedDataSet& data_set, const
 
 /// The same through the cache: a stopped evaluation goes on, and the next search finds the embeddings there.
 Found search_cached(const EncoderTeam& team, const NamedDataSet& data_set, const QueryTexts& queries,
-                    std::int64_t top_k, const fs::path& cache) {
+                    std::int64_t top_k, Similarity similarity, const fs::path& cache) {
   const CorpusIndex index(team, data_set.folder.corpus(), cache);
-  Found found{index.search(queries.texts, top_k, queries.places), {}};
+  Found found{index.search(queries.texts, top_k, queries.places, similarity), {}};
   CorpusReader corpus(index.stream());
   for (Document document; corpus.next(document);) found.ids.push_back(std::move(document.id));
   tell_left_out(data_set, corpus);
@@ -130,10 +130,11 @@ DataSetResult evaluate_search(const SearchDataSet& search, const NamedDataSet& d
 DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& data_set, const BeirOptions& options) {
   BeirOptions named = options;
   if (named.model_name.empty()) named.model_name = team.encoder().parts().folder.name;
+  const Similarity similarity = options.similarity.value_or(folder_similarity(team.encoder()));
   return evaluate_search(
       [&](const NamedDataSet& searched, const QueryTexts& queries, std::int64_t top_k) {
-        return options.cache ? search_cached(team, searched, queries, top_k, *options.cache)
-                             : search_stream(team, searched, queries, top_k);
+        return options.cache ? search_cached(team, searched, queries, top_k, similarity, *options.cache)
+                             : search_stream(team, searched, queries, top_k, similarity);
       },
       data_set, named);
 }

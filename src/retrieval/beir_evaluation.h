@@ -1,5 +1,5 @@
 // How well the judged documents of a data set are found: BEIR's evaluation (arXiv 2104.08663), of a model by exact
-// cosine search, or of any other way to search.
+// search, or of any other way to search.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ struct BeirOptions {
   std::int64_t hits = 1000;             ///< a query, after the query itself was dropped
   bool keep_same_ids = false;           ///< a hit with the query's id counts; BEIR drops it (`ignore_identical_ids`)
   std::string model_name = {};          ///< in results; empty: ModelFolder::name
+  std::optional<Similarity> similarity = {};  ///< unset: as the model's folder says
   /// Where to keep the documents' embeddings, for the next evaluation or search (an empty path: where CorpusIndex does
   /// by default). Unset: they are searched as they come, and kept nowhere.
   std::optional<std::filesystem::path> cache = {};

@@ -30,7 +30,7 @@ std::string fingerprint_of(std::string_view corpus) {
 std::string key_of(const Encoder& encoder, const std::string& corpus_fingerprint,
                    std::optional<ComputeType> type = {}) {
   return fmt::format("corpus {}\nmodel {}\noptions {}", corpus_fingerprint, model_identity(encoder),
-                     embedding_key(encoder, type));
+                     embedding_key(encoder, TextKind::document, type));
 }
 
 /// The cache that was asked for, or the default, which lies beside the corpus.
@@ -113,16 +113,20 @@ void CorpusIndex::build(const std::filesystem::path& cache, std::string_view key
   writer.finish();
 }
 
+Similarity folder_similarity(const Encoder& encoder) { return encoder.parts().folder.sentences.similarity; }
+
 TextStream CorpusIndex::stream(std::uint64_t from) const {
   return TextStream(ByteSource(corpus_.path().string(), corpus_.bytes().subspan(from)));
 }
 
 std::vector<std::vector<Hit>> CorpusIndex::search(std::span<const std::string> queries, std::int64_t top_k,
-                                                  TextPlaces places) const {
+                                                  TextPlaces places, std::optional<Similarity> similarity) const {
   const EncoderOptions& options = team_.encoder().options();
-  ExactSearch search(
-      team_.encode_queries(queries, places),
-      {.top_k = top_k, .similarity = Similarity::cosine, .threads = options.threads, .backend = options.backend});
+  ExactSearch search(team_.encode_queries(queries, places),
+                     {.top_k = top_k,
+                      .similarity = similarity.value_or(folder_similarity(team_.encoder())),
+                      .threads = options.threads,
+                      .backend = options.backend});
   for (const CorpusChunk& chunk : cache_->chunks()) search.add(chunk.embeddings);
   return search.hits();
 }

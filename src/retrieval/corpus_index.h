@@ -17,6 +17,9 @@
 
 namespace sgpt {
 
+/// How the model's folder says that embeddings are compared.
+Similarity folder_similarity(const Encoder& encoder);
+
 /// Const member functions are thread-safe when the team is. What the team is made of must outlive the index.
 class CorpusIndex {
  public:
@@ -37,9 +40,10 @@ class CorpusIndex {
 
   std::int64_t documents() const { return cache_->rows(); }
 
-  /// The top_k documents for each query by cosine, best first; messages on a query name its place.
-  std::vector<std::vector<Hit>> search(std::span<const std::string> queries, std::int64_t top_k,
-                                       TextPlaces places = {}) const;
+  /// The top_k documents for each query, best first, as the model's folder says that embeddings are compared unless
+  /// `similarity` does; messages on a query name its place.
+  std::vector<std::vector<Hit>> search(std::span<const std::string> queries, std::int64_t top_k, TextPlaces places = {},
+                                       std::optional<Similarity> similarity = {}) const;
 
   /// A document, read again from the corpus.
   Document document(std::int64_t row) const;

@@ -1,16 +1,20 @@
 // The queries are packed once, as the weights of a product, and documents stream past them. Threads take pieces of a
 // block of documents one by one (normalise, multiply), then groups of queries: a scan of the group's scores offers the
-// few that are good enough to the heap of their query. The bits of a score depend on nothing but its query and its
-// document: that is the backend's promise for rows, and tests hold it for the number of queries.
+// few that are good enough to the heap of their query. Distances are no product: they are computed without the backend.
+// The bits of a score depend on nothing but its query and its document: that is the backend's promise for rows, and
+// tests hold it for the number of queries.
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "backend/backend.h"
 #include "base/parallel.h"
 #include "base/threads.h"
+#include "retrieval/query_lanes.h"
 #include "sgpt/error.h"
 #include "sgpt/search.h"
 
@@ -68,9 +72,15 @@ class BestHits {
 
 /// Queries whose scores are computed by one product.
 struct QueryBlock {
-  std::unique_ptr<PackedWeight> packed;  // [width, dimension], zeros behind the last query
   std::int64_t first = 0;
+  std::int64_t width = 0;                // whole groups; zeros behind the last query
+  std::unique_ptr<PackedWeight> packed;  // [width, dimension]
+  std::optional<QueryLanes> lanes;       // for distances, instead
 };
+
+bool is_distance(Similarity similarity) {
+  return similarity == Similarity::euclidean || similarity == Similarity::manhattan;
+}
 
 }  // namespace
 
@@ -89,10 +99,11 @@ struct ExactSearch::Impl {
 
   /// Scores of a query block [block_documents, width] in the backend's memory.
   Matrix scores_of(const QueryBlock& block) const {
-    return {static_cast<float*>(scores.data()) + block_documents * block.first, block_documents, block.packed->out()};
+    return {static_cast<float*>(scores.data()) + block_documents * block.first, block_documents, block.width};
   }
   /// Whether the backend computes in the machine's own memory, so that nothing need be copied.
-  bool in_host_memory() const { return &backend->memory() == &host_memory(); }
+  bool in_host_memory() const { return &score_memory() == &host_memory(); }
+  Memory& score_memory() const { return is_distance(options.similarity) ? host_memory() : backend->memory(); }
 
   SearchOptions options;
   std::unique_ptr<Backend> backend;
@@ -118,7 +129,7 @@ ExactSearch::Impl::Impl(const Embeddings& embeddings, const SearchOptions& searc
   const ThreadScope threads(options.threads);
   const std::int64_t pieces = kMostScores / (kPiece * kQueryGroup * std::max<std::int64_t>(groups, 1));
   block_documents = kPiece * std::clamp<std::int64_t>(pieces, 1, kMostPieces);
-  scores = floats(backend->memory(), block_documents, groups * kQueryGroup);
+  scores = floats(score_memory(), block_documents, groups * kQueryGroup);
   if (!in_host_memory()) host_scores = floats(host_memory(), block_documents, kQueryBlock);
   for (std::int64_t first = 0; first < embeddings.rows; first += kQueryBlock) {
     blocks.push_back(packed_block(embeddings, first, std::min(kQueryBlock, embeddings.rows - first)));
@@ -137,7 +148,15 @@ QueryBlock ExactSearch::Impl::packed_block(const Embeddings& embeddings, std::in
     backend->normalize_rows(queries, queries, {});
     backend->download(queries, host);
   }
-  return {backend->pack({rows.data(), width, dimension}, WeightUse::forward), first};
+  QueryBlock block;
+  block.first = first;
+  block.width = width;
+  if (is_distance(options.similarity)) {
+    block.lanes.emplace(rows.data(), width, dimension);
+  } else {
+    block.packed = backend->pack({rows.data(), width, dimension}, WeightUse::forward);
+  }
+  return block;
 }
 
 void ExactSearch::Impl::search(ConstMatrix documents) {
@@ -154,7 +173,7 @@ void ExactSearch::Impl::search(ConstMatrix documents) {
   });
   for (BestHits& hits : best) hits.make_room(static_cast<std::size_t>(count), static_cast<std::size_t>(options.top_k));
   for (const QueryBlock& block : blocks) {
-    const std::int64_t width = block.packed->out();
+    const std::int64_t width = block.width;
     const float* found = scores_of(block).f32();
     if (!in_host_memory()) {
       const Matrix host(host_scores.data(), count, width);
@@ -183,6 +202,13 @@ void ExactSearch::Impl::score_piece(ConstMatrix documents, std::int64_t row, std
     documents = copy;
   }
   for (const QueryBlock& block : with) {
+    if (block.lanes) {
+      const Matrix found = scores_of(block).slice(row, documents.rows);
+      for (std::int64_t i = 0; i < documents.rows; ++i) {
+        block.lanes->score(documents.f32_row(i), options.similarity, found.f32_row(i));
+      }
+      continue;
+    }
     backend->linear(documents, *block.packed, {}, scores_of(block).slice(row, documents.rows), Epilogue::none);
   }
 }

@@ -50,8 +50,8 @@ struct StsResult {
   double main_score() const;
 };
 
-/// Embeds the sentences as `kind` (without special brackets it makes no difference) and correlates.
-StsResult evaluate_sts(const EncoderTeam& team, const StsPairs& pairs, TextKind kind = TextKind::query);
+/// Embeds the sentences as `kind` (without special brackets and prompts it makes no difference) and correlates.
+StsResult evaluate_sts(const EncoderTeam& team, const StsPairs& pairs, TextKind kind = TextKind::plain);
 
 /// One row of sentence-transformers' similarity_evaluation_NAME_results.csv, below those that are there; a header when
 /// the file is new. Epoch and steps are -1 for an evaluation by itself. Throws UserError when the file has another

@@ -48,6 +48,12 @@ void check_options(const TrainOptions& options) {
     throw UserError(fmt::format("--negatives_per_query is {}, but of MS MARCO each query has 1 in a step",
                                 options.negatives_per_query));
   }
+  if (options.brackets &&
+      !(options.query_prompt.value_or("").empty() && options.document_prompt.value_or("").empty())) {
+    throw UserError(
+        "--specb and --query_prompt or --document_prompt were given; special brackets and prompts do not go "
+        "together: choose one of the two");
+  }
   check_number("--lr", options.learning_rate, true);
   check_number("--weight_decay", options.weight_decay, true);
   check_number("--max_grad_norm", options.max_gradient_norm, false);

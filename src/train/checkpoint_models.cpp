@@ -10,6 +10,7 @@
 #include "model/parameters.h"
 #include "sgpt/error.h"
 #include "train/model_card.h"
+#include "train/model_settings.h"
 
 namespace sgpt {
 namespace {
@@ -55,6 +56,12 @@ std::int64_t max_seq_length_of(const RunCheckpoint& checkpoint) {
 
 bool flag_of(const RunCheckpoint& checkpoint, std::string_view name) { return fact(checkpoint, name) == "true"; }
 
+/// Unset where the run was started without.
+std::optional<std::string> prompt_of(const RunCheckpoint& checkpoint, std::string_view name) {
+  const std::string* prompt = find_fact(checkpoint.facts(), name);
+  return prompt ? std::optional(*prompt) : std::nullopt;
+}
+
 bool brackets_of(const RunCheckpoint& checkpoint) { return flag_of(checkpoint, "--specb"); }
 
 /// What a card tells of the options; `target` is the folder that it lies in.
@@ -64,6 +71,8 @@ TrainOptions options_for_card(const RunCheckpoint& checkpoint, const fs::path& t
   options.command = checkpoint.command();
   options.pooling = pooling_of(checkpoint);
   options.brackets = brackets_of(checkpoint);
+  options.query_prompt = prompt_of(checkpoint, "--query_prompt");
+  options.document_prompt = prompt_of(checkpoint, "--document_prompt");
   options.max_seq_length = max_seq_length_of(checkpoint);
   options.shuffle = !flag_of(checkpoint, "--no_shuffle");
   options.batch_size = number_of<std::int64_t>(checkpoint, "--train_batch_size");
@@ -110,6 +119,11 @@ EncoderOptions encoder_options(const RunCheckpoint& checkpoint, EncoderOptions o
   if (!options.brackets) options.brackets = brackets_of(checkpoint);
   if (options.pooling.empty()) options.pooling = {pooling_of(checkpoint)};
   if (!options.max_seq_length) options.max_seq_length = max_seq_length_of(checkpoint);
+  const auto set = [&](PromptChoice& choice, std::string_view name) {
+    if (!choice.text && !choice.name) choice.text = prompt_of(checkpoint, name);
+  };
+  set(options.query_prompt, "--query_prompt");
+  set(options.document_prompt, "--document_prompt");
   options.trained = checkpoint.trained();
   return options;
 }
@@ -131,6 +145,8 @@ void save_checkpoint_model(const RunCheckpoint& checkpoint, const fs::path& base
   settings.pooling = {pooling_of(checkpoint)};
   settings.brackets = brackets_of(checkpoint);
   settings.max_seq_length = max_seq_length_of(checkpoint);
+  set_prompts(settings, prompt_of(checkpoint, "--query_prompt"), prompt_of(checkpoint, "--document_prompt"));
+  settings.sentences.similarity = Similarity::cosine;
   Checkpoint weights = Checkpoint::open(settings.transformer);
   weights.replace_with(checkpoint.trained());
   std::vector<TensorToWrite> tensors;

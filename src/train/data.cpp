@@ -72,6 +72,8 @@ class TrainingDataBuilder {
     flush(TextKind::document, waiting_documents_, data_.documents_);
     data_.negatives_per_query_ = negatives_per_query;
     data_.max_seq_length_ = preparation_.max_seq_length();
+    data_.skipped_of_queries_ = preparation_.skipped(TextKind::query);
+    data_.skipped_of_documents_ = preparation_.skipped(TextKind::document);
     return std::move(data_);
   }
 
@@ -250,9 +252,10 @@ TrainingBatch TrainingData::batch(std::span<const std::int64_t> examples, std::i
   batch.columns.resize(static_cast<std::size_t>(2 + negatives_per_query_));
   for (const std::int64_t number : examples) {
     const Example& example = examples_[static_cast<std::size_t>(number)];
-    batch.columns[0].add(queries_[number]);
+    batch.columns[0].add(queries_[number], skipped_of_queries_);
     for (std::int64_t column = 1; column < std::ssize(batch.columns); ++column) {
-      batch.columns[static_cast<std::size_t>(column)].add(documents_[document(example, visit, column)]);
+      batch.columns[static_cast<std::size_t>(column)].add(documents_[document(example, visit, column)],
+                                                          skipped_of_documents_);
     }
   }
   return batch;

@@ -69,6 +69,8 @@ class TrainingData : public TrainingSet {
   std::vector<std::int64_t> links_;  // documents
   std::int64_t negatives_per_query_ = 0;
   std::int64_t max_seq_length_ = 0;
+  std::int64_t skipped_of_queries_ = 0;  // first tokens that pooling leaves out
+  std::int64_t skipped_of_documents_ = 0;
   std::unique_ptr<CutTexts> cut_ = std::make_unique<CutTexts>();
 };
 

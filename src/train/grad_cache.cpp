@@ -17,7 +17,8 @@ TokenBatch rows_of(const TrainingBatch& batch, std::int64_t first, std::int64_t 
     for (std::int64_t row = first; row < first + count; ++row) {
       const auto begin = static_cast<std::size_t>(column.offsets[static_cast<std::size_t>(row)]);
       const auto end = static_cast<std::size_t>(column.offsets[static_cast<std::size_t>(row) + 1]);
-      texts.add(std::span(column.ids).subspan(begin, end - begin));
+      const auto skipped = column.skipped.empty() ? 0 : column.skipped[static_cast<std::size_t>(row)];
+      texts.add(std::span(column.ids).subspan(begin, end - begin), skipped);
     }
   }
   return texts;

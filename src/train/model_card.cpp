@@ -78,6 +78,19 @@ print(util.cos_sim(query, document))
 ```
 )";
 
+constexpr std::string_view kPythonWithPrompts = R"(
+In Python, with sentence-transformers from version 5 on:
+
+```python
+from sentence_transformers import SentenceTransformer, util
+
+model = SentenceTransformer("{name}")
+query = model.encode_query("how do bees find their way home")
+document = model.encode_document("Honeybees navigate by the sun and by landmarks.")
+print(util.cos_sim(query, document))
+```
+)";
+
 /// 1, not 1.0, as Python's people write it.
 Json number(double value) {
   if (std::abs(value) < 1e15 && value == std::floor(value)) return static_cast<std::int64_t>(value);
@@ -87,21 +100,25 @@ Json number(double value) {
 const char* python(bool value) { return value ? "True" : "False"; }
 
 std::string usage(const CardFacts& facts) {
-  const bool brackets = facts.options.brackets;
+  const bool brackets = facts.options.brackets, prompts = !facts.settings.sentences.prompts.names().empty();
   const std::string name = facts.options.output.has_filename() ? facts.options.output.filename().string()
                                                                : facts.options.output.parent_path().filename().string();
   std::string text = "\n## Usage\n\n";
   text += brackets ? "A query is embedded in square brackets, `[query]`, a document in curly ones, `{document}`; "
                      "`sgpt` puts them there by itself:\n"
-                   : "Queries and documents are embedded alike:\n";
+          : prompts
+              ? "Before queries and documents stand the prompts of `config_sentence_transformers.json`; `sgpt` puts "
+                "them there by itself:\n"
+              : "Queries and documents are embedded alike:\n";
   text += fmt::format(
       "\n```bash\nsgpt search --model {0} --corpus corpus.jsonl \"how do bees find their way home\"\n"
       "sgpt encode --model {0} --query --input queries.jsonl --output queries.npy\n"
       "sgpt encode --model {0} --document --input corpus.jsonl --output corpus.npy\n```\n",
       name);
-  return text + (brackets ? fmt::format(kPythonWithBrackets, fmt::arg("name", name),
-                                        fmt::arg("cut", facts.options.max_seq_length - 2))
-                          : fmt::format(kPythonWithout, fmt::arg("name", name)));
+  return text + (brackets  ? fmt::format(kPythonWithBrackets, fmt::arg("name", name),
+                                         fmt::arg("cut", facts.options.max_seq_length - 2))
+                 : prompts ? fmt::format(kPythonWithPrompts, fmt::arg("name", name))
+                           : fmt::format(kPythonWithout, fmt::arg("name", name)));
 }
 
 std::string command(const CardFacts& facts) {

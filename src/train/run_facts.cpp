@@ -58,17 +58,19 @@ RunFacts unpacked(std::string_view bytes) {
 RunFacts option_facts(const TrainOptions& options) {
   // Every member by its name: one that is added to the options does not compile until it has a place here too, and then
   // among the facts, unless it changes no bit of the result.
-  const auto& [model, train_data, msmarco, output, pooling, brackets, max_seq_length, negatives_per_query,
-               train_dataset_max_size, shuffle, no_duplicates, batch_size, epochs, steps_per_epoch, learning_rate,
-               scheduler, warmup_steps, weight_decay, max_gradient_norm, scale, seed, freeze, freeze_non_bias,
-               train_word_embeddings, grad_cache, chunk_size, activation_memory, checkpoints, checkpoint_save_steps,
-               checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb, command, compute, backend,
-               threads, on_step, stop] = options;
+  const auto& [model, train_data, msmarco, output, pooling, brackets, query_prompt, document_prompt, max_seq_length,
+               negatives_per_query, train_dataset_max_size, shuffle, no_duplicates, batch_size, epochs, steps_per_epoch,
+               learning_rate, scheduler, warmup_steps, weight_decay, max_gradient_norm, scale, seed, freeze,
+               freeze_non_bias, train_word_embeddings, grad_cache, chunk_size, activation_memory, checkpoints,
+               checkpoint_save_steps, checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb,
+               command, compute, backend, threads, on_step, stop] = options;
   const auto& [folder, systems, negatives_per_system, score_margin, all_queries] = msmarco;
   RunFacts facts;
   const auto add = [&](const char* name, const auto& value) { facts.emplace_back(name, fmt::format("{}", value)); };
   add("--pooling", name_of(pooling));
   add("--specb", brackets);
+  if (query_prompt) add("--query_prompt", *query_prompt);
+  if (document_prompt) add("--document_prompt", *document_prompt);
   add("--max_seq_length", max_seq_length);
   add("--negatives_per_query", negatives_per_query);
   add("--train_dataset_max_size", train_dataset_max_size);

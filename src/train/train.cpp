@@ -29,6 +29,7 @@
 #include "train/data.h"
 #include "train/exchange.h"
 #include "train/model_card.h"
+#include "train/model_settings.h"
 #include "train/msmarco/msmarco_data.h"
 #include "train/parameter_tensor.h"
 #include "train/run_checkpoints.h"
@@ -58,8 +59,11 @@ ModelFolder trained_settings(const TrainOptions& options, const Communicator& ra
     log::info(fmt::format("{}: config.json asks for {} in training; sgpt trains without dropout",
                           model_shown(options.model), folder.dropout));
   }
+  require_trainable_modules(folder);
   folder.pooling = {options.pooling};
   folder.brackets = options.brackets;
+  set_prompts(folder, options.query_prompt, options.document_prompt);
+  folder.sentences.similarity = Similarity::cosine;  // of the loss
   folder.max_seq_length = options.max_seq_length;
   return folder;
 }
@@ -378,6 +382,9 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   Decoder model(*backend, checkpoint, settings.config, which, options.compute);
 
   const TextPreparation preparation(Tokenizer::load(settings.transformer), settings, {});
+  for (const TextKind kind : {TextKind::query, TextKind::document}) {
+    if (ranks.first()) preparation.tell(kind);
+  }
   const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation, ranks);
   const TrainingSet& data = *training_set;
   BatchOrder order(data.size(),

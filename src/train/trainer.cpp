@@ -27,12 +27,6 @@ GradCacheOptions grad_cache_options(const TrainerOptions& options) {
   return {options.pooling, options.scale, options.chunk_size, options.activation_memory};
 }
 
-TokenBatch pack(std::span<const TokenIds> texts) {
-  TokenBatch batch;
-  for (const TokenIds& ids : texts) batch.add(ids);
-  return batch;
-}
-
 }  // namespace
 
 TrainedParameters trained_parameters(const Freezing& freezing) {
@@ -135,7 +129,10 @@ TrainingBatch make_batch(const TextPreparation& preparation, std::span<const Tex
   const auto column = [&](TextKind kind, auto text_of) {
     texts.clear();
     std::transform(examples.begin(), examples.end(), std::back_inserter(texts), text_of);
-    return pack(preparation.ids(texts, kind));
+    const PreparedTexts prepared = preparation.prepare(texts, kind);
+    TokenBatch packed;
+    for (const TokenIds& ids : prepared.ids) packed.add(ids, prepared.skipped);
+    return packed;
   };
   TrainingBatch batch;
   batch.columns.push_back(column(TextKind::query, [](const TextExample& example) { return example.query; }));

@@ -139,14 +139,14 @@ TEST_F(ComputeTypeTest, AutomaticTakesBf16WhereItIsClearlyFasterFor16BitWeights)
 
 TEST_F(ComputeTypeTest, WhatKeepsEmbeddingsKnowsTheKernelOfBf16) {
   const Encoder encoder = Encoder::load(model_);
-  EXPECT_EQ(embedding_key(encoder), embedding_options(encoder));
-  EXPECT_EQ(embedding_key(encoder, ComputeType::int8),
+  EXPECT_EQ(embedding_key(encoder, TextKind::query), embedding_options(encoder));
+  EXPECT_EQ(embedding_key(encoder, TextKind::query, ComputeType::int8),
             embedding_options(Encoder::load(model_, {.compute = ComputeType::int8})));
   if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
   const Encoder halves = Encoder::load(model_, {.compute = ComputeType::bf16});
-  EXPECT_EQ(embedding_key(halves),
+  EXPECT_EQ(embedding_key(halves, TextKind::query),
             embedding_options(halves) + " kernel=" + encoder.parts().backend->kernel_name(ComputeType::bf16));
-  EXPECT_EQ(embedding_key(encoder, ComputeType::bf16), embedding_key(halves));
+  EXPECT_EQ(embedding_key(encoder, TextKind::query, ComputeType::bf16), embedding_key(halves, TextKind::query));
 }
 
 TEST_F(ComputeTypeTest, WhatABackendCannotComputeIsRefusedByName) {

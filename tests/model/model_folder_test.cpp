@@ -207,7 +207,8 @@ std::vector<BrokenFolder> broken_folders() {
            R"({"path":"1_Pooling","type":"sentence_transformers.models.Pooling"}])";
   };
   return {
-      {"Dense", "modules.json", with_type("sentence_transformers.models.Dense"), "models.Dense\" is not supported"},
+      {"UnsupportedModule", "modules.json", with_type("sentence_transformers.models.LSTM"),
+       "models.LSTM\" is not supported"},
       {"UnknownModule", "modules.json", with_type("custom_code.Evil"), "custom_code.Evil"},
       {"ForeignTransformer", "modules.json", with_type("custom_code.Normalize"), "custom_code.Normalize"},
       {"TwoPoolings", "modules.json", with_type("sentence_transformers.models.Pooling"), "in this order"},
@@ -233,8 +234,11 @@ std::vector<BrokenFolder> broken_folders() {
       {"LengthText", "sentence_bert_config.json", R"({"max_seq_length":"300"})", "max_seq_length"},
       {"BracketsText", "sgpt_config.json", R"({"brackets":"on"})", "brackets"},
       {"LaterVersion", "sgpt_config.json", R"({"brackets":true,"version":2})", "version"},
-      {"DefaultPrompt", "config_sentence_transformers.json",
-       R"({"prompts":{"query":"query: "},"default_prompt_name":"query"})", "default_prompt_name"},
+      {"DefaultPromptNotThere", "config_sentence_transformers.json",
+       R"({"prompts":{"query":"query: "},"default_prompt_name":"passage"})", "default_prompt_name"},
+      {"PromptsNoObject", "config_sentence_transformers.json", R"({"prompts":["query: "]})", "prompts"},
+      {"PromptNoString", "config_sentence_transformers.json", R"({"prompts":{"query":3}})", "\"query\""},
+      {"UnknownSimilarity", "config_sentence_transformers.json", R"({"similarity_fn_name":"jaccard"})", "euclidean"},
       {"Adapter", "adapter_config.json", "{}", "PEFT"},
       {"AnotherFamily", "config.json", R"({"model_type":"t5"})", "t5"},
       {"ModulesNoJson", "modules.json", "[", "not valid JSON"},
@@ -267,12 +271,33 @@ TEST(ModelFolder, MissingFilesAreNamed) {
   EXPECT_THAT([&] { folder.read(); }, ThrowsMessage<UserError>(HasSubstr("config.json")));
 }
 
-TEST(ModelFolder, AnEmptyDefaultPromptAndNamedPromptsAreNoHindrance) {
+TEST(ModelFolder, ReadsPromptsAndSimilarity) {
   Folder folder;
-  folder.put(
-      "config_sentence_transformers.json",
-      R"({"prompts":{"query":"","document":"passage: "},"default_prompt_name":"query","similarity_fn_name":"dot"})");
-  EXPECT_EQ(folder.read().max_seq_length, 64);
+  folder.put("config_sentence_transformers.json",
+             R"({"__version__":{},"prompts":{"query":"Q: ","document":null,"none":""},"default_prompt_name":"none",)"
+             R"("similarity_fn_name":"dot","suffix":"!","model_type":"SentenceTransformer"})");
+  const SentenceConfig read = folder.read().sentences;
+  EXPECT_EQ(*read.prompts.find("query"), "Q: ");
+  EXPECT_EQ(*read.prompts.find("document"), "");
+  EXPECT_EQ(read.prompts.find("passage"), nullptr);
+  EXPECT_THAT(read.prompts.names(), ElementsAre("query"));
+  EXPECT_EQ(read.prompts.default_name, "none");
+  EXPECT_EQ(read.similarity, Similarity::dot);
+  EXPECT_THAT(read.unknown_keys, ElementsAre("suffix"));
+}
+
+TEST(ModelFolder, TheLengthIsTheTokenizersUnlessThereAreFewerPositions) {
+  Folder folder;
+  folder.remove("sentence_bert_config.json");
+  folder.configure(R"("max_position_embeddings": 90)");
+  folder.put("tokenizer_config.json", R"({"model_max_length":123})");
+  EXPECT_EQ(folder.read().max_seq_length, 90);
+  folder.put("tokenizer_config.json", R"({"model_max_length":80})");
+  EXPECT_EQ(folder.read().max_seq_length, 80);
+  folder.put("tokenizer_config.json", R"({"model_max_length":1e30})");
+  EXPECT_EQ(folder.read().max_seq_length, 90);
+  folder.put("sentence_bert_config.json", R"({"max_seq_length":100})");
+  EXPECT_EQ(folder.read().max_seq_length, 100);
 }
 
 TEST(ModelFolderFixture, EveryModelIsRead) {

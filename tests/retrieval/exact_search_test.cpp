@@ -30,7 +30,20 @@ double score_in_double(std::span<const float> a, std::span<const float> b, Simil
     aa += static_cast<double>(a[i]) * a[i];
     bb += static_cast<double>(b[i]) * b[i];
   }
-  return similarity == Similarity::dot ? dot : dot / std::sqrt(aa * bb);
+  double squares = 0;
+  double sizes = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = static_cast<double>(a[i]) - b[i];
+    squares += difference * difference;
+    sizes += std::abs(difference);
+  }
+  switch (similarity) {
+    case Similarity::dot: return dot;
+    case Similarity::euclidean: return -std::sqrt(squares);
+    case Similarity::manhattan: return -sizes;
+    case Similarity::cosine: break;
+  }
+  return dot / std::sqrt(aa * bb);
 }
 
 class ExactSearchOn : public ::testing::TestWithParam<const char*> {
@@ -43,7 +56,8 @@ class ExactSearchOn : public ::testing::TestWithParam<const char*> {
 TEST_P(ExactSearchOn, EqualsPlainLoopsInDouble) {
   const auto queries = random_embeddings(37, 20, 1);
   const auto documents = random_embeddings(2100, 20, 2);
-  for (const Similarity similarity : {Similarity::cosine, Similarity::dot}) {
+  for (const Similarity similarity :
+       {Similarity::cosine, Similarity::dot, Similarity::euclidean, Similarity::manhattan}) {
     const auto hits = exact_search(queries, documents, options(20, similarity));
     ASSERT_EQ(hits.size(), 37u);
     for (std::int64_t q = 0; q < queries.rows; ++q) {
@@ -62,6 +76,22 @@ TEST_P(ExactSearchOn, EqualsPlainLoopsInDouble) {
         EXPECT_NEAR(found[i].score, best[i], tolerance);
       }
     }
+  }
+}
+
+TEST_P(ExactSearchOn, NearNeighboursAreToldApartByTheirDistance) {
+  Embeddings documents = random_embeddings(1, 300, 9);
+  for (int i = 1; i < 40; ++i) {  // ever further away, by a millionth
+    std::vector<float> next(documents.values.end() - 300, documents.values.end());
+    next[static_cast<std::size_t>(i)] += 1e-3f;
+    documents.values.insert(documents.values.end(), next.begin(), next.end());
+    ++documents.rows;
+  }
+  const Embeddings query{1, 300, {documents.values.begin(), documents.values.begin() + 300}};
+  for (const Similarity distance : {Similarity::euclidean, Similarity::manhattan}) {
+    const auto hits = exact_search(query, documents, options(40, distance))[0];
+    for (std::size_t i = 0; i < hits.size(); ++i) EXPECT_EQ(hits[i].document, static_cast<std::int64_t>(i));
+    EXPECT_EQ(hits[0].score, 0);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <functional>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "base/json_lines.h"
+#include "base/unicode.h"
 #include "encode/encode_file.h"
 #include "encode/encoder_parts.h"
 #include "encode/npy.h"
@@ -273,6 +275,44 @@ TEST_F(OneText, TrainingSeesTheIdsThatTheEncoderSees) {
     SCOPED_TRACE(way.name);
     folder_.write("beir/corpus.jsonl", way.bytes);
     check(all(TrainingData::read(folder_ / "beir", preparation, {})), 2);
+  }
+}
+
+TEST_F(OneText, AModelsPromptsStandBeforeTheTextWhoeverReadsIt) {
+  testing::tiny::write(model_ / "config_sentence_transformers.json",
+                       R"({"prompts":{"query":"on\n","document":"the "}})");
+  const Encoder encoder = Encoder::load(model_);
+  std::vector<std::string> with_prompt;
+  for (std::string text : texts_) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    with_prompt.push_back("the " + std::string(strip(text)));
+  }
+  const Encoder bare = Encoder::load(model_, {.query_prompt = {.text = ""}, .document_prompt = {.text = ""}});
+  const std::vector<float> expected = bare.encode_documents(with_prompt).values;
+  EXPECT_EQ(encoder.encode_documents(texts_).values, expected);
+
+  const fs::path corpus = folder_.write("c.jsonl", json_lines());
+  encode_file(encoder, {.input = corpus, .output = folder_ / "out.npy"});
+  std::ifstream in(folder_ / "out.npy", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  const std::string header = npy_header(kDocuments, encoder.dimension());
+  ASSERT_EQ(bytes.size(), header.size() + expected.size() * sizeof(float));
+  EXPECT_EQ(std::memcmp(bytes.data() + header.size(), expected.data(), expected.size() * sizeof(float)), 0);
+
+  const CorpusIndex index(encoder, corpus);
+  const auto hits = index.search(std::span(texts_).first(1), 5);
+  EXPECT_EQ(hits, exact_search(encoder.encode_queries(std::span(texts_).first(1)),
+                               {kDocuments, encoder.dimension(), expected}, {.top_k = 5}));
+
+  std::string triples;
+  for (const std::string& text : texts_) {
+    const std::string quoted = json_quoted(text);
+    triples += "{\"query\": " + quoted + ", \"positive\": " + quoted + "}\n";
+  }
+  const TrainingBatch batch =
+      all(TrainingData::read(folder_.write("t.jsonl", triples), encoder.parts().preparation, {}));
+  for (const TextKind kind : {TextKind::query, TextKind::document}) {
+    EXPECT_EQ(ids_of(batch.columns[kind == TextKind::query ? 0 : 1]), encoder.parts().preparation.ids(texts_, kind));
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "encode/encoder_parts.h"
 #include "model/checkpoint.h"
 #include "model/model_folder.h"
 #include "sgpt/encoder.h"
@@ -78,6 +79,64 @@ TEST_F(TrainTest, WritesAFolderThatEncodesAsItWasTrained) {
   const Embeddings after = Encoder::load(options_.output).encode_queries(texts);
   ASSERT_EQ(before.values.size(), after.values.size());
   EXPECT_NE(before.values, after.values);
+}
+
+TEST_F(TrainTest, PromptsStandBeforeTextsAndAreSaved) {
+  options_.brackets = false;
+  options_.query_prompt = "query:\n";
+  options_.document_prompt = "";
+  testing::tiny::write(options_.model / "config_sentence_transformers.json",
+                       R"({"prompts":{"document":"D: ","sts":"S: "},"similarity_fn_name":"dot"})");
+  train(options_);
+  const SentenceConfig saved = read_model_folder(options_.output).sentences;
+  EXPECT_EQ(*saved.prompts.find("query"), "query:\n");
+  EXPECT_EQ(*saved.prompts.find("document"), "");
+  EXPECT_EQ(*saved.prompts.find("sts"), "S: ");
+  EXPECT_EQ(saved.similarity, Similarity::cosine);
+  const Encoder encoder = Encoder::load(options_.output);
+  EXPECT_EQ(encoder.tokenize("red", TextKind::query), encoder.parts().preparation.tokenizer().encode("query:\nred"));
+  EXPECT_EQ(encoder.tokenize("red", TextKind::document), encoder.parts().preparation.tokenizer().encode("red"));
+
+  // The same texts with the prompt written into them train the same model.
+  std::string text = content(options_.train_data);
+  for (std::size_t at = 0; (at = text.find("what is", at)) != text.npos; at += 16) text.insert(at, "query: ");
+  const std::string with_prompt = content(options_.output / "model.safetensors");
+  options_.train_data = temp_.write("with_prompt.jsonl", text);
+  options_.query_prompt = "";
+  options_.output = temp_ / "again";
+  train(options_);
+  const std::string written = content(options_.output / "model.safetensors");
+  options_.query_prompt = "query: ";
+  options_.train_data = temp_ / "data.jsonl";
+  options_.output = temp_ / "once_more";
+  train(options_);
+  EXPECT_EQ(content(options_.output / "model.safetensors"), written);
+  EXPECT_NE(with_prompt, written);
+}
+
+TEST_F(TrainTest, TheModelsOwnPromptsAreTrainedWithAndKept) {
+  options_.brackets = false;
+  testing::tiny::write(options_.model / "config_sentence_transformers.json", R"({"prompts":{"query":"Q: "}})");
+  train(options_);
+  EXPECT_EQ(*read_model_folder(options_.output).sentences.prompts.find("query"), "Q: ");
+  const std::string own = content(options_.output / "model.safetensors");
+  options_.query_prompt = "Q: ";
+  options_.output = temp_ / "given";
+  train(options_);
+  EXPECT_EQ(content(options_.output / "model.safetensors"), own);
+}
+
+TEST_F(TrainTest, PromptsAndBracketsRefuseEachOtherAndADenseModuleIsRefused) {
+  options_.query_prompt = "query: ";
+  EXPECT_THAT(message(), HasSubstr("--specb"));
+  options_.query_prompt.reset();
+  std::filesystem::create_directories(options_.model / "2_Dense");
+  testing::tiny::write(options_.model / "2_Dense/config.json", R"({"in_features":32,"out_features":8})");
+  testing::tiny::write(options_.model / "modules.json",
+                       R"([{"path":"","type":"sentence_transformers.models.Transformer"},)"
+                       R"({"path":"1_Pooling","type":"sentence_transformers.models.Pooling"},)"
+                       R"({"path":"2_Dense","type":"sentence_transformers.models.Dense"}])");
+  EXPECT_THAT(message(), HasSubstr("2_Dense"));
 }
 
 TEST_F(TrainTest, FrozenTensorsKeepTheirBytesAndTrainedOnesMove) {

@@ -17,17 +17,21 @@ struct Text {
   const float* h;  // [n,d]
   std::int64_t n;
   std::int64_t d;
+  std::int64_t skipped;  // the first so many tokens have no part, but in the modes of one token
 };
 
 /// Every mode but the maximum is a weighted sum; the weight of token i (from 0).
-double token_weight(PoolingMode mode, std::int64_t i, std::int64_t n) {
-  const auto length = static_cast<double>(n);
+double token_weight(PoolingMode mode, std::int64_t i, const Text& text) {
+  const bool of_one_token = mode == PoolingMode::cls || mode == PoolingMode::lasttoken;
+  if (i < text.skipped && !of_one_token) return 0;
+  const auto length = static_cast<double>(text.n), before = static_cast<double>(text.skipped);
   switch (mode) {
     case PoolingMode::cls: return i == 0 ? 1 : 0;
-    case PoolingMode::mean: return 1 / length;
-    case PoolingMode::mean_sqrt_len: return 1 / std::sqrt(length);
-    case PoolingMode::weightedmean: return static_cast<double>(i + 1) / (length * (length + 1) / 2);
-    case PoolingMode::lasttoken: return i == n - 1 ? 1 : 0;
+    case PoolingMode::mean: return 1 / (length - before);
+    case PoolingMode::mean_sqrt_len: return 1 / std::sqrt(length - before);
+    case PoolingMode::weightedmean:
+      return static_cast<double>(i + 1) / (length * (length + 1) / 2 - before * (before + 1) / 2);
+    case PoolingMode::lasttoken: return i == text.n - 1 ? 1 : 0;
     case PoolingMode::max: break;
   }
   return 0;
@@ -35,13 +39,17 @@ double token_weight(PoolingMode mode, std::int64_t i, std::int64_t n) {
 
 void pool_text(const Text& text, PoolingMode mode, float* e) {
   if (mode == PoolingMode::max) {
-    std::memcpy(e, text.h, static_cast<std::size_t>(text.d) * sizeof(float));
-    for (std::int64_t i = 1; i < text.n; ++i) keep_larger(text.h + i * text.d, text.d, e);
+    if (text.skipped == text.n) {
+      std::fill(e, e + text.d, 0.0f);
+      return;
+    }
+    std::memcpy(e, text.h + text.skipped * text.d, static_cast<std::size_t>(text.d) * sizeof(float));
+    for (std::int64_t i = text.skipped + 1; i < text.n; ++i) keep_larger(text.h + i * text.d, text.d, e);
     return;
   }
   std::vector<double> sums(static_cast<std::size_t>(text.d));
   for (std::int64_t i = 0; i < text.n; ++i) {
-    const double weight = token_weight(mode, i, text.n);
+    const double weight = token_weight(mode, i, text);
     if (weight != 0) add_weighted(text.h + i * text.d, weight, text.d, sums.data());
   }
   for (std::int64_t c = 0; c < text.d; ++c) e[c] = static_cast<float>(sums[static_cast<std::size_t>(c)]);
@@ -51,13 +59,15 @@ void pool_text(const Text& text, PoolingMode mode, float* e) {
 void pool_text_backward(const Text& text, PoolingMode mode, const float* de, float* dh) {
   if (mode != PoolingMode::max) {
     for (std::int64_t i = 0; i < text.n; ++i) {
-      const double weight = token_weight(mode, i, text.n);
+      const double weight = token_weight(mode, i, text);
       if (weight != 0) add_scaled(de, static_cast<float>(weight), text.d, dh + i * text.d);
     }
     return;
   }
-  std::vector<std::int64_t> best(static_cast<std::size_t>(text.d));  // the first token that reaches the maximum
-  for (std::int64_t i = 1; i < text.n; ++i) {
+  if (text.skipped == text.n) return;
+  // The first token that reaches the maximum.
+  std::vector<std::int64_t> best(static_cast<std::size_t>(text.d), text.skipped);
+  for (std::int64_t i = text.skipped + 1; i < text.n; ++i) {
     for (std::int64_t c = 0; c < text.d; ++c) {
       std::int64_t& b = best[static_cast<std::size_t>(c)];
       if (text.h[i * text.d + c] > text.h[b * text.d + c]) b = i;
@@ -67,7 +77,7 @@ void pool_text_backward(const Text& text, PoolingMode mode, const float* de, flo
 }
 
 Text text_of(const PackedTexts& texts, ConstMatrix h, std::int64_t b) {
-  return {h.f32_row(texts.offsets[b]), texts.offsets[b + 1] - texts.offsets[b], h.cols};
+  return {h.f32_row(texts.offsets[b]), texts.offsets[b + 1] - texts.offsets[b], h.cols, texts.skipped_of(b)};
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ CqadupstackForums::CqadupstackForums(const fs::path& folder, UsebPart part) {
 
 std::vector<std::vector<Hit>> search(const EncoderTeam& team, const Forum& forum) {
   const EncoderOptions& options = team.encoder().options();
-  ExactSearch search(team.encode_queries(forum.queries.texts, forum.queries.places),
+  ExactSearch search(team.encode(forum.queries.texts, TextKind::plain, forum.queries.places),
                      {.top_k = kMapCut, .threads = options.threads, .backend = options.backend});
   const std::span<const std::string> texts = forum.pool.texts;
   const std::span<const std::string> places = forum.pool.places;
@@ -114,7 +114,7 @@ std::vector<std::vector<Hit>> search(const EncoderTeam& team, const Forum& forum
   for (std::size_t begin = 0; begin < texts.size();) {
     const std::size_t count = std::min(chunk.size(), texts.size() - begin);
     chunk.begin();
-    search.add(team.encode_queries(texts.subspan(begin, count), places.subspan(begin, count)).values);
+    search.add(team.encode(texts.subspan(begin, count), TextKind::plain, places.subspan(begin, count)).values);
     chunk.end();
     begin += count;
     progress.update(static_cast<std::int64_t>(begin));

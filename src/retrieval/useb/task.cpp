@@ -17,7 +17,7 @@ Embeddings embed_texts(const EncoderTeam& team, std::string_view title, std::spa
   for (std::size_t begin = 0; begin < texts.size();) {
     const std::size_t count = std::min(chunk.size(), texts.size() - begin);
     chunk.begin();
-    const Embeddings some = team.encode_queries(texts.subspan(begin, count), places.subspan(begin, count));
+    const Embeddings some = team.encode(texts.subspan(begin, count), TextKind::plain, places.subspan(begin, count));
     chunk.end();
     all.values.insert(all.values.end(), some.values.begin(), some.values.end());
     begin += count;

@@ -128,11 +128,12 @@ TrainingBatch MsMarcoData::batch(std::span<const std::int64_t> examples, std::in
   const auto prepare = [&](const std::vector<std::string>& texts, TextKind kind, TextPlaces where) {
     PreparedTexts prepared = preparation_.prepare(texts, kind, where);
     cut_.add(texts.size(), prepared.cut, where);
-    return std::move(prepared.ids);
+    return prepared;
   };
-  for (const TokenIds& ids : prepare(queries, TextKind::query, query_places)) batch.columns[0].add(ids);
-  const std::vector<TokenIds> ids = prepare(documents, TextKind::document, places);
-  for (std::size_t i = 0; i < ids.size(); ++i) batch.columns[1 + i % 2].add(ids[i]);
+  const PreparedTexts asked = prepare(queries, TextKind::query, query_places);
+  for (const TokenIds& ids : asked.ids) batch.columns[0].add(ids, asked.skipped);
+  const PreparedTexts passages = prepare(documents, TextKind::document, places);
+  for (std::size_t i = 0; i < passages.ids.size(); ++i) batch.columns[1 + i % 2].add(passages.ids[i], passages.skipped);
   return batch;
 }
 
