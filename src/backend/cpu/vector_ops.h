@@ -101,11 +101,9 @@ void round_to_bf16(const float* row, std::int64_t count, std::int64_t inner, std
 /// other numbers, fine[inner] are what values left, in steps of 1/255 of that; else they stay as they are.
 void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values, std::uint8_t* fine,
                   RowRange& range);
-/// The same integers as floats.
-void quantize_row(const float* row, std::int64_t count, std::int64_t inner, float* values, float* fine,
+/// The same integers in 16 bits.
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::int16_t* values, std::int16_t* fine,
                   RowRange& range);
-/// floats[n] = integers.
-void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats);
 /// values[count] = weights, of which there are at most kQuantizationBlock, as quantize_rows has them; returns the
 /// scale.
 float quantize_weights(const void* weights, DType type, std::int64_t count, std::int8_t* values);
