@@ -53,6 +53,24 @@ constexpr int kInt8Vectors = 2;
 
 std::int64_t int8_panel_width() { return kInt8Vectors * lanes(); }
 
+// A lane's sum of products; two where an instruction gives two.
+#if HWY_TARGET == HWY_AVX2
+// Of __m256i, GCC 12 moves every sum to and fro in the innermost loop.
+using Sum [[gnu::vector_size(32)]] = std::int32_t;
+HWY_INLINE Sum no_sum() { return Sum{}; }
+HWY_INLINE void add_products(hn::Vec<Pairs> a, hn::Vec<Pairs> b, Sum& sum, Sum& /*second*/) {
+  sum += Sum(_mm256_madd_epi16(a.raw, b.raw));
+}
+HWY_INLINE hn::Vec<Sums> whole_sum(Sum sum, Sum /*second*/) { return hn::Vec<Sums>{__m256i(sum)}; }
+#else
+using Sum = hn::Vec<Sums>;
+HWY_INLINE Sum no_sum() { return hn::Zero(Sums()); }
+HWY_INLINE void add_products(hn::Vec<Pairs> a, hn::Vec<Pairs> b, Sum& sum, Sum& second) {
+  sum = hn::ReorderWidenMulAccumulate(Sums(), a, b, sum, second);
+}
+HWY_INLINE hn::Vec<Sums> whole_sum(Sum sum, Sum second) { return hn::RearrangeToOddPlusEven(sum, second); }
+#endif
+
 struct Int8Block {
   const std::int16_t* left;  // rows, `inner` apart
   const RowRange* ranges;
@@ -70,11 +88,11 @@ HWY_INLINE void int8_micro_kernel(const Int8Block& block) {
   const Sums s32;
   const Pairs s16;
   const PairsOfBytes s8;
-  hn::Vec<Sums> sums[kRows][kVectors], more[kRows][kVectors];  // `more`: only where an instruction gives two sums
+  Sum sums[kRows][kVectors], second[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[r][v] = more[r][v] = hn::Zero(s32);
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = second[r][v] = no_sum();
   }
   const std::int8_t* panel = block.panel;
   const std::int64_t vector = 2 * lanes();
@@ -89,7 +107,7 @@ HWY_INLINE void int8_micro_kernel(const Int8Block& block) {
       const auto left = hn::BitCast(s16, hn::Set(s32, pair));
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
-        sums[r][v] = hn::ReorderWidenMulAccumulate(s32, left, right[v], sums[r][v], more[r][v]);
+        add_products(left, right[v], sums[r][v], second[r][v]);
       }
     }
   }
@@ -104,7 +122,7 @@ HWY_INLINE void int8_micro_kernel(const Int8Block& block) {
       const Floats before = block.accumulate ? hn::LoadU(F(), to) : hn::Zero(F());
       const Floats offset = hn::MulAdd(broadcast(block.ranges[r].lowest), column_sum, before);
       const Floats step = hn::Mul(broadcast(block.ranges[r].step), scale);
-      const Floats exact = hn::ConvertTo(F(), hn::RearrangeToOddPlusEven(sums[r][v], more[r][v]));
+      const Floats exact = hn::ConvertTo(F(), whole_sum(sums[r][v], second[r][v]));
       hn::StoreU(hn::MulAdd(exact, step, offset), F(), to);
     }
   }
