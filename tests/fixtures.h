@@ -18,4 +18,8 @@ std::vector<std::filesystem::path> fixture_roots();
 /// root that was named is missing.
 std::vector<std::filesystem::path> fixtures(const std::string& kind);
 
+/// The same of the decoders of today, whose cases name calls and prompts: of tests/golden (kinds "…-today") and of
+/// ../shared/fixtures-today, or the folder in SGPT_FIXTURES_TODAY.
+std::vector<std::filesystem::path> today_fixtures(const std::string& kind);
+
 }  // namespace sgpt::testing

@@ -34,6 +34,21 @@ struct MsMarcoOptions {
   bool all_queries = false;               ///< also queries that no negative is left for
 };
 
+/// AllNLI and STS benchmark, as training_nli_v2.py uses them: for models of sentences of one kind.
+struct NliOptions {
+  std::filesystem::path file;  ///< AllNLI.tsv(.gz)
+  /// stsbenchmark.tsv(.gz): its part "dev" is scored during the run, and the weights that score best are saved. Empty:
+  /// nothing is scored, and the last weights are saved.
+  std::filesystem::path sts;
+  std::optional<std::int64_t> evaluation_steps;  ///< between two scores; unset: a tenth of an epoch; 0: its end alone
+  /// Several processes share the examples out. Otherwise, as in the reference, each goes through all of them, in a
+  /// drawing and an order of its own.
+  bool share_examples = false;
+
+  static constexpr std::int64_t kMaxSeqLength = 75;  ///< of the reference …
+  static constexpr std::int64_t kEpochs = 1;         ///< … which has no option for these
+};
+
 /// Which distributions are recorded every 100 steps.
 enum class WatchLog { none, gradients, parameters, all };
 
@@ -41,8 +56,9 @@ enum class WatchLog { none, gradients, parameters, all };
 /// `brackets` and `freeze_non_bias`.
 struct TrainOptions {
   std::filesystem::path model;       ///< folder: sentence-transformers, or a plain checkpoint
-  std::filesystem::path train_data;  ///< JSONL, or a BEIR folder with qrels/train.tsv; empty: MS MARCO
+  std::filesystem::path train_data;  ///< JSONL, or a BEIR folder with qrels/train.tsv; empty: MS MARCO, or NLI
   MsMarcoOptions msmarco;            ///< for an empty train_data
+  std::optional<NliOptions> nli;     ///< in its place
   std::filesystem::path output;      ///< new folder, or an empty one
 
   PoolingMode pooling = PoolingMode::mean;
@@ -61,9 +77,12 @@ struct TrainOptions {
   std::int64_t batch_size = 64;
   std::int64_t epochs = 10;
   std::int64_t steps_per_epoch = 0;  ///< 0: all batches of the data
+  /// Batches of a step: the gradient is the mean of theirs (each query is told apart from its own batch's texts alone).
+  std::int64_t gradient_accumulation = 1;
   double learning_rate = 2e-5;
   std::string scheduler = "WarmupLinear";
-  std::optional<std::int64_t> warmup_steps;  ///< unset: 1000, or a tenth of the steps where that is less
+  std::optional<std::int64_t>
+      warmup_steps;  ///< unset: 1000, or a tenth of the steps where that is less; of NLI a tenth
   double weight_decay = 0.01;
   double max_gradient_norm = 1;
   double scale = 20;
@@ -114,6 +133,7 @@ struct TrainResult {
   double seconds = 0;                   ///< of the steps alone
   std::int64_t examples = 0;            ///< in the data
   std::int64_t trained_parameters = 0;  ///< numbers that were trained
+  std::int64_t saved_step = 0;          ///< steps that the saved weights had: all, or those of the best dev score
 };
 
 /// Trains and writes a sentence-transformers folder. The same options give the same file, byte for byte, on the same

@@ -46,13 +46,26 @@ struct BasicQkv {
 using Qkv = BasicQkv<void>;
 using ConstQkv = BasicQkv<const void>;
 
-/// The score of key j for query i is q_i·k_j · scale + slope_h · j, for the keys i − window < j <= i of their text.
+/// How the numbers of a head are paired to be turned by a token's position, and how a row of turns lies.
+enum class Pairing {
+  neighbours,  ///< 2i with 2i + 1, by the angle whose cosine and sine are turns[2i] and turns[2i + 1]
+  halves,      ///< i with dims / 2 + i, by the angle whose cosine and sine are turns[i] and turns[dims / 2 + i]
+};
+
+/// The score of key j for query i is q_i·k_j · scale + slope_h · j, for the keys i − window < j <= i of their text, or,
+/// where the attention is not causal, i − window < j < i + window. Query head h reads the keys and values of key head
+/// floor(h · K / H) (arXiv 2305.13245).
 struct AttentionOptions {
-  std::int64_t heads = 1;  // H
+  std::int64_t heads = 1;  // H, of queries
   std::int64_t dim = 0;    // numbers of a head
   float scale = 1;
-  ConstMatrix slopes = {};  // [1,H]; null: 0 for all
-  std::int64_t window = 0;  // keys that a query sees, its own included; 0: all up to its own
+  ConstMatrix slopes = {};     // [1,H]; null: 0 for all
+  std::int64_t window = 0;     // keys that a query sees on a side, its own included; 0: all
+  std::int64_t key_heads = 0;  // K, of keys and values, a divisor of H; 0: H
+  bool causal = true;          // a query sees no key after its own
+
+  /// Query heads that read one key head.
+  std::int64_t group() const { return key_heads > 0 ? heads / key_heads : 1; }
 };
 
 }  // namespace sgpt

@@ -78,9 +78,21 @@ struct PackedMemory {
 
 /// What linear does with z = x Wᵀ + b before it stores it.
 enum class Epilogue {
-  none,  ///< y = z
-  gelu,  ///< y = gelu(z), the tanh form
-  add,   ///< y += z, the residual stream (f32)
+  none,      ///< y = z
+  gelu,      ///< y = gelu(z), the tanh form
+  silu,      ///< y = silu(z) = z · sigmoid(z)
+  multiply,  ///< y *= z, behind a gate (arXiv 2002.05202)
+  add,       ///< y += z, the residual stream (f32)
+};
+
+/// The function of a gate.
+enum class Activation { gelu, silu };
+
+/// An RMSNorm's numbers (arXiv 1910.07467).
+struct RmsNorm {
+  float eps = 1e-6f;
+  float plus = 0;    ///< added to every weight: 1 where a checkpoint has weights less 1
+  bool add = false;  ///< y +=
 };
 
 /// What is added to each row of a result: the same row of numbers, or one out of a table.
@@ -152,29 +164,35 @@ class Backend {
 
   // --- embedding ----------------------------------------------------------------------------------------------------
 
-  /// x[T,d] = table[ids]; table [V,d] of f32, f16 or bf16.
-  virtual void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) = 0;
-  /// dtable[V,d] += rows of dx[T,d].
-  virtual void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) = 0;
+  /// x[T,d] = factor · table[ids]; table [V,d] of f32, f16 or bf16.
+  virtual void embed(const PackedTexts& texts, ConstMatrix table, Matrix x, float factor = 1) = 0;
+  /// dtable[V,d] += factor · rows of dx[T,d].
+  virtual void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable, float factor = 1) = 0;
   /// x[T,d] += table[t], t being the token's place in its text; table [P,d] of f32, f16 or bf16, P at least the longest
   /// text.
   virtual void add_positions(const PackedTexts& texts, ConstMatrix table, Matrix x) = 0;
   /// dtable[P,d] += rows of dx[T,d].
   virtual void add_positions_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) = 0;
 
-  // --- LayerNorm ----------------------------------------------------------------------------------------------------
+  // --- LayerNorm, RMSNorm -------------------------------------------------------------------------------------------
 
   /// y[T,d] = (x − mean) · rstd · weight + bias, row by row; stats[T,2] = {mean, rstd} where given. y may be x.
   virtual void layer_norm(ConstMatrix x, ConstMatrix weight, const Bias& bias, float eps, Matrix y, Matrix stats) = 0;
   /// dx += the gradient of x; dweight[1,d] += and dbias[1,d] += where given.
   virtual void layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy, Matrix dx,
                                    Matrix dweight, Matrix dbias) = 0;
+  /// y[T,d] = x · rstd · (weight + plus), row by row, rstd being 1 / sqrt(mean of x² + eps), or += where `norm` says
+  /// so; stats[T,1] = rstd where given. y may be x.
+  virtual void rms_norm(ConstMatrix x, ConstMatrix weight, const RmsNorm& norm, Matrix y, Matrix stats) = 0;
+  /// dx += the gradient of x; dweight[1,d] += where given.
+  virtual void rms_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, const RmsNorm& norm,
+                                 ConstMatrix dy, Matrix dx, Matrix dweight) = 0;
 
   // --- Linear -------------------------------------------------------------------------------------------------------
 
-  /// y[T,out] from x[T,in]. With Epilogue::gelu, `before_gelu`[T,out] = z where given.
+  /// y[T,out] from x[T,in]; `before`[T,out] = z where given.
   virtual void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
-                      Matrix before_gelu = {}) = 0;
+                      Matrix before = {}) = 0;
   /// dx[T,in] = dy[T,out] W, or += where `add` says so.
   virtual void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add = false) = 0;
   /// dweight[out,in] += dyᵀ x.
@@ -186,15 +204,19 @@ class Backend {
   virtual void gelu(ConstMatrix z, Matrix y) = 0;
   /// dy *= gelu'(z), in place.
   virtual void gelu_backward(ConstMatrix z, Matrix dy) = 0;
+  /// y = act(a) · u, element by element, for a pass that kept a and u alone.
+  virtual void gate(Activation activation, ConstMatrix a, ConstMatrix u, Matrix y) = 0;
+  /// da = dy · u · act'(a), and dy *= act(a), which is the gradient of u.
+  virtual void gate_backward(Activation activation, ConstMatrix a, ConstMatrix u, Matrix dy, Matrix da) = 0;
 
   // --- attention ----------------------------------------------------------------------------------------------------
 
-  /// Turns the first `turns.cols` numbers of every head, in place: neighbours (2i, 2i + 1) by the angle whose cosine
-  /// and sine are turns[t, 2i] and turns[t, 2i + 1], t being the token's place in its text. `back`: the other way, as
-  /// the gradient goes. turns[P, dims], P at least the longest text.
-  virtual void rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, bool back) = 0;
+  /// Turns the first `turns.cols` numbers of every head, in place, in pairs, by row t of turns[P, dims], t being the
+  /// token's place in its text and P at least the longest text. `back`: the other way, as the gradient goes.
+  virtual void rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, Pairing pairing,
+                      bool back) = 0;
 
-  /// Causal self-attention within each text. y[T, H · dim] = the heads' outputs side by side; log_sums[T,H] =
+  /// Self-attention within each text. y[T, H · dim] = the heads' outputs side by side; log_sums[T,H] =
   /// log Σ exp(scores) where given, for the backward pass (with slope_h · (j − i) in the place of slope_h · j).
   virtual void attention(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options, Matrix y,
                          Matrix log_sums) = 0;

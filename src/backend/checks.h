@@ -55,9 +55,21 @@ inline void normalizes_layer_backward(ConstMatrix x, ConstMatrix stats, ConstMat
           weight, dy, dx, dweight, dbias);
 }
 
-inline void multiplies(ConstMatrix x, const PackedWeight& weight, ConstMatrix y, ConstMatrix before_gelu) {
-  require(is(x, y.rows, weight.in()) && is(y, x.rows, weight.out()) && is_or_null(before_gelu, y.rows, y.cols),
-          "linear: y[T,out] from x[T,in] and W[out,in], with z[T,out]", x, shape_of(weight), y, before_gelu);
+inline void normalizes_squares(ConstMatrix x, ConstMatrix weight, ConstMatrix y, ConstMatrix stats) {
+  require(is(weight, 1, x.cols) && alike(x, y) && is_or_null(stats, x.rows, 1),
+          "rms_norm: y[T,d] from x[T,d] and weight[1,d], with stats[T,1]", x, weight, y, stats);
+}
+inline void normalizes_squares_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy,
+                                        ConstMatrix dx, ConstMatrix dweight) {
+  require(
+      is(stats, x.rows, 1) && is(weight, 1, x.cols) && alike(x, dy) && alike(x, dx) && is_or_null(dweight, 1, x.cols),
+      "rms_norm_backward: x[T,d], stats[T,1], weight[1,d], dy[T,d], dx[T,d], dweight[1,d]", x, stats, weight, dy, dx,
+      dweight);
+}
+
+inline void multiplies(ConstMatrix x, const PackedWeight& weight, ConstMatrix y, ConstMatrix before) {
+  require(is(x, y.rows, weight.in()) && is(y, x.rows, weight.out()) && is_or_null(before, y.rows, y.cols),
+          "linear: y[T,out] from x[T,in] and W[out,in], with z[T,out]", x, shape_of(weight), y, before);
 }
 inline void multiplies_backward(ConstMatrix dy, const PackedWeight& weight, ConstMatrix dx) {
   require(is(dy, dx.rows, weight.out()) && is(dx, dy.rows, weight.in()),
@@ -73,6 +85,9 @@ inline void sums_columns(ConstMatrix dy, ConstMatrix dbias) {
 inline void changes_elements(ConstMatrix from, ConstMatrix to) {
   require(alike(from, to), "gelu: two matrices of one shape", from, to);
 }
+inline void gates(ConstMatrix a, ConstMatrix u, ConstMatrix y, ConstMatrix da) {
+  require(alike(a, u) && alike(a, y) && alike(a, da), "gate: matrices of one shape", a, u, y, da);
+}
 
 /// Whether `heads` heads of `dim` numbers lie within the rows.
 inline bool holds(const ConstHeads& heads, std::int64_t rows, std::int64_t count, std::int64_t dim) {
@@ -80,8 +95,9 @@ inline bool holds(const ConstHeads& heads, std::int64_t rows, std::int64_t count
          heads.first + (count - 1) * heads.stride + dim <= heads.rows.cols;
 }
 inline bool holds(const ConstQkv& qkv, std::int64_t rows, const AttentionOptions& options) {
-  return holds(qkv.query, rows, options.heads, options.dim) && holds(qkv.key, rows, options.heads, options.dim) &&
-         holds(qkv.value, rows, options.heads, options.dim);
+  const std::int64_t key_heads = options.heads / options.group();
+  return key_heads * options.group() == options.heads && holds(qkv.query, rows, options.heads, options.dim) &&
+         holds(qkv.key, rows, key_heads, options.dim) && holds(qkv.value, rows, key_heads, options.dim);
 }
 inline void rotates(const PackedTexts& texts, const ConstHeads& x, std::int64_t heads, ConstMatrix turns) {
   require(holds(x, texts.tokens, heads, turns.cols) && turns.cols % 2 == 0 && turns.rows >= texts.longest,
@@ -91,7 +107,7 @@ inline void attends(const PackedTexts& texts, const ConstQkv& qkv, const Attenti
                     ConstMatrix log_sums) {
   require(holds(qkv, texts.tokens, options) && is(y, texts.tokens, options.heads * options.dim) &&
               is_or_null(log_sums, texts.tokens, options.heads) && is_or_null(options.slopes, 1, options.heads) &&
-              options.window >= 0,
+              options.window >= 0 && options.key_heads >= 0 && options.key_heads <= options.heads,
           "attention: heads in q, k and v[T,*], y[T, H * dim], slopes[1,H], log_sums[T,H]", qkv.query.rows, y,
           options.slopes, log_sums);
 }

@@ -15,9 +15,10 @@ double attention_flops(const PackedTexts& texts, const AttentionOptions& options
   for (std::int64_t b = 0; b < texts.texts; ++b) {
     const std::int64_t length = texts.offsets[b + 1] - texts.offsets[b];
     const std::int64_t window = options.window > 0 ? std::min(options.window, length) : length;
-    // The first queries see 1, 2, … keys, the others a whole window.
-    pairs += static_cast<double>(window) * static_cast<double>(window + 1) / 2 +
-             static_cast<double>(length - window) * static_cast<double>(window);
+    // The first queries see 1, 2, … keys, the others a whole window; both ways, as much again but for their own.
+    const double before = static_cast<double>(window) * static_cast<double>(window + 1) / 2 +
+                          static_cast<double>(length - window) * static_cast<double>(window);
+    pairs += options.causal ? before : 2 * before - static_cast<double>(length);
   }
   return 2 * pairs * static_cast<double>(options.heads * options.dim);
 }
@@ -87,14 +88,14 @@ void ProfiledBackend::repack(PackedWeight& weight) {
   inner_->repack(weight);
 }
 
-void ProfiledBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {
+void ProfiledBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x, float factor) {
   const auto watch = pass(Work::embedding, 2 * x.bytes());
-  inner_->embed(texts, table, x);
+  inner_->embed(texts, table, x, factor);
 }
 
-void ProfiledBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) {
+void ProfiledBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable, float factor) {
   const auto watch = pass(Work::embedding, 3 * dx.bytes());
-  inner_->embed_backward(texts, dx, dtable);
+  inner_->embed_backward(texts, dx, dtable, factor);
 }
 
 void ProfiledBackend::add_positions(const PackedTexts& texts, ConstMatrix table, Matrix x) {
@@ -119,10 +120,21 @@ void ProfiledBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, Cons
   inner_->layer_norm_backward(x, stats, weight, dy, dx, dweight, dbias);
 }
 
+void ProfiledBackend::rms_norm(ConstMatrix x, ConstMatrix weight, const RmsNorm& norm, Matrix y, Matrix stats) {
+  const auto watch = pass(Work::layer_norm, x.bytes() + (norm.add ? 2 : 1) * y.bytes());
+  inner_->rms_norm(x, weight, norm, y, stats);
+}
+
+void ProfiledBackend::rms_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, const RmsNorm& norm,
+                                        ConstMatrix dy, Matrix dx, Matrix dweight) {
+  const auto watch = pass(Work::layer_norm_backward, x.bytes() + dy.bytes() + 2 * dx.bytes());
+  inner_->rms_norm_backward(x, stats, weight, norm, dy, dx, dweight);
+}
+
 void ProfiledBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
-                             Matrix before_gelu) {
+                             Matrix before) {
   const auto watch = product(Work::products, product_flops(x.rows, weight.in(), weight.out()));
-  inner_->linear(x, weight, bias, y, epilogue, before_gelu);
+  inner_->linear(x, weight, bias, y, epilogue, before);
 }
 
 void ProfiledBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) {
@@ -150,10 +162,21 @@ void ProfiledBackend::gelu_backward(ConstMatrix z, Matrix dy) {
   inner_->gelu_backward(z, dy);
 }
 
-void ProfiledBackend::rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, bool back) {
+void ProfiledBackend::gate(Activation activation, ConstMatrix a, ConstMatrix u, Matrix y) {
+  const auto watch = pass(Work::gelu, 3 * a.bytes());
+  inner_->gate(activation, a, u, y);
+}
+
+void ProfiledBackend::gate_backward(Activation activation, ConstMatrix a, ConstMatrix u, Matrix dy, Matrix da) {
+  const auto watch = pass(Work::gelu, 5 * a.bytes());
+  inner_->gate_backward(activation, a, u, dy, da);
+}
+
+void ProfiledBackend::rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, Pairing pairing,
+                             bool back) {
   const auto turned = static_cast<std::size_t>(texts.tokens * heads * turns.cols) * sizeof(float);
   const auto watch = pass(Work::embedding, 2 * turned);
-  inner_->rotate(texts, x, heads, turns, back);
+  inner_->rotate(texts, x, heads, turns, pairing, back);
 }
 
 void ProfiledBackend::attention(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,

@@ -12,7 +12,6 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "retrieval/dev_evaluation.h"
-#include "sgpt/encoder.h"
 #include "sgpt/error.h"
 #include "train/watch/run_history.h"
 
@@ -56,6 +55,19 @@ void add_dev_options(CLI::App& command, DevArguments& arguments) {
       ->group(group);
 }
 
+EncoderOptions evaluation_options(const TrainOptions& options, const DevArguments& arguments) {
+  EncoderOptions result;
+  result.brackets = options.brackets;
+  result.pooling = {options.pooling};
+  result.max_seq_length = options.max_seq_length;
+  result.query_prompt.text = options.query_prompt;
+  result.document_prompt.text = options.document_prompt;
+  result.token_budget = arguments.batch_size * options.max_seq_length;
+  result.threads = options.threads;
+  result.backend = options.backend;
+  return result;
+}
+
 void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch,
                         const std::function<void()>& on_start) {
   const DevFolder folder{options.train_data.empty() ? options.msmarco.folder : options.train_data};
@@ -69,16 +81,8 @@ void run_dev_evaluation(const TrainOptions& options, const DevArguments& argumen
   }
   if (arguments.no_training) watch.start({.options = options});
   on_start();
-  EncoderOptions encoder_options;
-  encoder_options.brackets = options.brackets;
-  encoder_options.pooling = {options.pooling};
-  encoder_options.max_seq_length = options.max_seq_length;
-  encoder_options.query_prompt.text = options.query_prompt;
-  encoder_options.document_prompt.text = options.document_prompt;
-  encoder_options.token_budget = arguments.batch_size * options.max_seq_length;
-  encoder_options.threads = options.threads;
-  encoder_options.backend = options.backend;
-  const Encoder encoder = Encoder::load(arguments.no_training ? options.model : options.output, encoder_options);
+  const Encoder encoder =
+      Encoder::load(arguments.no_training ? options.model : options.output, evaluation_options(options, arguments));
   const DevMetrics metrics = evaluate_dev(encoder, folder, arguments.corpus_max_size);
   std::string line;
   std::vector<NamedNumber> numbers;

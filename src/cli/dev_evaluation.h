@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "sgpt/encoder.h"
 #include "sgpt/trainer.h"
 #include "train/watch/run_watch.h"
 
@@ -21,6 +22,9 @@ struct DevArguments {
 
 /// --eval_batch_size, --dev_corpus_max_size, --no_training.
 void add_dev_options(CLI::App& command, DevArguments& arguments);
+
+/// How the encoder that evaluates is loaded: as the model was trained.
+EncoderOptions evaluation_options(const TrainOptions& options, const DevArguments& arguments);
 
 /// Evaluates `model` (the base model with --no_training, otherwise what was trained) where --train_data is a folder
 /// with MS MARCO's dev files; prints the result, and tells `watch` of it. Where files are missing it says so;

@@ -68,7 +68,7 @@ void give(const fs::path& output, const StsResult& result, std::size_t pairs) {
   if (is_json(output)) {
     write_file(output, sts_json(result, pairs));
   } else {
-    append_sts_row(output, -1, -1, result);
+    append_sts_row(output, {.result = result});
   }
   if (!files::is_stream(output)) log::info(fmt::format("results are in {}", output.string()));
 }

@@ -1,10 +1,8 @@
 // sgpt info: what is in a model folder, and the memory it will take.
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -13,13 +11,12 @@
 #include "cli/command.h"
 #include "cli/model_option.h"
 #include "model/checkpoint.h"
-#include "model/decoder.h"
 #include "model/family.h"
+#include "model/layer_plan.h"
 #include "model/memory_plan.h"
 #include "model/model_folder.h"
 #include "sgpt/tokenizer.h"
-#include "train/activation_plan.h"
-#include "train/trainer.h"
+#include "train/training_plan.h"
 
 namespace sgpt::cli {
 namespace {
@@ -27,7 +24,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kMost = std::int64_t{1} << 24;
-constexpr std::int64_t kColumns = 3;  // of a batch: query, positive, negative
 
 struct InfoArguments {
   std::filesystem::path model;
@@ -56,32 +52,16 @@ Json encode_plan(const Backend& backend, const Architecture& config, DType store
                    forward_working_bytes(layer_plan(config, backend.activation_type()), arguments.token_budget));
 }
 
-/// A step of batches whose texts all have the greatest length.
 Json training_plan(const Backend& backend, const Architecture& config, DType stored, const InfoArguments& arguments,
                    bool biases) {
-  const TrainedParameters which = trained_parameters({.non_bias = biases});
-  const LayerPlan layer = layer_plan(config, backend.activation_type());
-  const auto bytes = [&](std::int64_t tokens, Keep keep) {
-    const std::int64_t a_token =
-        config.layers * layer.kept_of_layer(keep, !biases) + layer.kept_embedded + layer.kept_last;
-    return bytes_of_tokens(tokens, a_token);
-  };
-  std::vector<ChunkBytes> chunks;
-  std::int64_t longest = 0;
-  for (std::int64_t row = 0; row < arguments.batch; row += arguments.chunk_size) {
-    const std::int64_t rows = std::min(arguments.chunk_size, arguments.batch - row);
-    const std::int64_t tokens = rows * kColumns * arguments.max_seq_length;
-    chunks.push_back({bytes(tokens, Keep::inputs), bytes(tokens, Keep::activations)});
-    longest = std::max(longest, tokens);
-  }
-  const WeightsMemory weights = plan_weights(backend, config, stored, which, arguments.compute);
-  const auto memory = arguments.activation_memory.value_or(default_activation_memory(weights.total()));
-  const ActivationPlan plan = plan_activations(chunks, memory, layer.share_again());
-  const bool from_inputs =
-      plan.count(Kept::inputs) > 0 || (plan.count(Kept::nothing) > 0 && plan.again == Keep::inputs);
-  Json json =
-      plan_json(weights, plan.bytes,
-                training_working_bytes(layer, longest, from_inputs ? Keep::inputs : Keep::activations, !biases));
+  const TrainingPlan plan = plan_training(backend, config, stored,
+                                          {.batch = arguments.batch,
+                                           .chunk_size = arguments.chunk_size,
+                                           .max_seq_length = arguments.max_seq_length,
+                                           .activation_memory = arguments.activation_memory,
+                                           .compute = arguments.compute,
+                                           .biases_alone = biases});
+  Json json = plan_json(plan.weights, plan.kept, plan.working);
   json["computed_again"] = plan.computed_again;
   return json;
 }

@@ -34,13 +34,13 @@ std::string where_help_is(const CLI::App& app) {
 void refuse_several_processes(CLI::App& app) {
   const auto works_alone = [](const CLI::App* command) {
     const std::string& name = command->get_name();
-    return name != "train" && name != "encode" && name != "eval";
+    return name != "train" && name != "encode" && name != "eval" && name != "rerank";
   };
   for (CLI::App* command : app.get_subcommands(works_alone)) {
     command->preparse_callback([command](std::size_t) {
       if (sgpt::started_processes() == 1) return;
       throw sgpt::UserError(
-          fmt::format("sgpt {} runs as one process; mpirun is for sgpt train, encode and eval", command->get_name()));
+          fmt::format("sgpt {} runs as one process; mpirun is for sgpt train, encode, eval and rerank", command->get_name()));
     });
   }
 }

@@ -1,5 +1,6 @@
 // sgpt rerank: the first documents of a run, ranked anew by a language model that reads them with the query.
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -12,8 +13,9 @@
 #include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/rerank_options.h"
-#include "encode/reranker_parts.h"
+#include "encode/compute_choice.h"
 #include "retrieval/rerank_run.h"
 #include "retrieval/results_file.h"
 #include "sgpt/error.h"
@@ -55,18 +57,8 @@ void check_paths(const RerankArguments& arguments, const fs::path& model) {
       .check();
 }
 
-void run_rerank(RerankArguments& arguments) {
-  RerankJob& job = arguments.job;
-  job.data_set = one_data_set(arguments);
-  if (!arguments.text_template.empty()) arguments.reranker.text_template = read_template(arguments.text_template);
-  const fs::path model = model_folder(arguments.model);
-  check_paths(arguments, model);
-  require_writable(job.run_file);
-  if (!arguments.output.empty()) check_results_file(arguments.output);
-  const RerankInput input(job);  // a broken file is told before the model is loaded
-  const Reranker reranker = Reranker::load(model, arguments.reranker);
-  const DataSetResult result = rerank_run(reranker, job, input);
-  log::info(fmt::format("{} on {}: {} pairs of query and document\n{}", result.model, result.data_set, input.pairs(),
+void give_result(const RerankArguments& arguments, const DataSetResult& result, std::size_t pairs) {
+  log::info(fmt::format("{} on {}: {} pairs of query and document\n{}", result.model, result.data_set, pairs,
                         metrics_table(result.values, result.cutoffs)));
   if (arguments.output.empty()) {
     print_result(results_json({&result, 1}) + "\n");
@@ -76,12 +68,37 @@ void run_rerank(RerankArguments& arguments) {
   }
 }
 
+void run_rerank(Communicator& ranks, RerankArguments& arguments) {
+  RerankJob& job = arguments.job;
+  RerankerOptions& options = arguments.reranker;
+  if (!arguments.text_template.empty()) options.text_template = read_template(arguments.text_template);
+  if (ranks.first()) job.data_set = one_data_set(arguments);
+  const fs::path model = model_folder(arguments.model, ranks);
+  std::optional<RerankInput> input;  // rank 0's: a broken file is told before the model is loaded
+  if (ranks.first()) {
+    check_paths(arguments, model);
+    require_writable(job.run_file);
+    if (!arguments.output.empty()) check_results_file(arguments.output);
+    input.emplace(job);
+  }
+  if (options.threads == 0) options.threads = default_threads(ranks);
+  if (!ranks.alone() && options.compute == ComputeType::automatic) {
+    options.compute = common_compute_type(
+        model, {.threads = options.threads, .backend = options.backend, .compute = options.compute}, ranks);
+  }
+  const Reranker reranker = Reranker::load(model, options);
+  with_team(reranker, ranks,
+            [&](const RerankerTeam& team) { give_result(arguments, rerank_run(team, job, *input), input->pairs()); });
+}
+
 }  // namespace
 
 void add_rerank(CLI::App& app) {
-  auto* command = app.add_subcommand("rerank",
-                                     "Rank the first documents of a run anew by how probable a language model finds "
-                                     "the query after each (a cross-encoder), and evaluate that");
+  auto* command =
+      app.add_subcommand("rerank",
+                         "Rank the first documents of a run anew by how probable a language model finds "
+                         "the query after each (a cross-encoder), and evaluate that; under mpirun all processes "
+                         "share the work");
   auto arguments = std::make_shared<RerankArguments>();
   RerankJob& job = arguments->job;
   add_model_option(*command, "--model", arguments->model, "The language model");
@@ -116,7 +133,7 @@ void add_rerank(CLI::App& app) {
   command->add_flag(names("--keep_same_ids"), job.keep_same_ids,
                     "Rank a document that has its query's id. By default it is left out, as BEIR does");
   add_reranker_options(*command, arguments->text_template, arguments->reranker);
-  command->callback([arguments] { run_rerank(*arguments); });
+  command->callback([arguments] { with_ranks([&](Communicator& ranks) { run_rerank(ranks, *arguments); }); });
 }
 
 }  // namespace sgpt::cli

@@ -1,6 +1,5 @@
 // sgpt train: the options of train_bi-encoder_mnrl.py, a progress bar, and the summary.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -23,7 +22,10 @@
 #include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/msmarco_options.h"
+#include "cli/nli_evaluation.h"
+#include "cli/nli_options.h"
 #include "cli/ranks.h"
+#include "cli/refused_options.h"
 #include "cli/stop_signals.h"
 #include "cli/watch_options.h"
 #include "sgpt/error.h"
@@ -36,33 +38,6 @@ namespace sgpt::cli {
 namespace {
 
 constexpr std::int64_t kMost = std::int64_t{1} << 30;
-
-struct RefusedOption {
-  const char* name;
-  bool has_value;
-  const char* instead;
-};
-
-// Options of the reference that this program does not have: refused by name, never ignored.
-constexpr std::array<RefusedOption, 5> kRefused{{
-    {"--use_pre_trained_model", false, "say what the model's folder says with --pooling, --specb and --max_seq_length"},
-    {"--use_amp", false, "use --dtype bf16, or leave it out for exact f32"},
-    {"--add_special_token", false, "use --specb, whose brackets are in the vocabulary already"},
-    {"--speca", false, "use --specb, whose brackets are in the vocabulary already"},
-    {"--asym", false, "one model embeds queries and documents; --specb tells them apart"},
-}};
-
-void add_refused(CLI::App& command) {
-  for (const RefusedOption& refused : kRefused) {
-    const auto refuse = [refused] {
-      throw UserError(fmt::format("{} is not supported: {}", refused.name, refused.instead));
-    };
-    CLI::Option* option = refused.has_value ? command.add_option_function<std::string>(
-                                                  names(refused.name), [refuse](const std::string&) { refuse(); })
-                                            : command.add_flag_callback(names(refused.name), refuse);
-    option->group("");  // not shown in the help
-  }
-}
 
 std::vector<std::string> strings(const std::vector<std::string_view>& views) { return {views.begin(), views.end()}; }
 
@@ -86,9 +61,11 @@ void add_files(CLI::App& command, TrainOptions& options) {
       ->type_name("FILE|DIR")
       ->group(group);
   command
-      .add_option(names("--model_save_path"), options.output,
-                  "Folder to write the trained model to; it must be new or empty. By default "
-                  "output/train_bi-encoder-mnrl-MODEL, with a - for each / in the model's name")
+      .add_option(
+          names("--model_save_path"), options.output,
+          "Folder to write the trained model to; it must be new or empty. By default "
+          "output/train_bi-encoder-mnrl-MODEL (with --nli output/training_nli_v2_MODEL), with a - for each / in the "
+          "model's name")
       ->type_name("DIR")
       ->group(group);
   command
@@ -134,7 +111,7 @@ void add_texts(CLI::App& command, TrainOptions& options) {
   prompt("--document_prompt", options.document_prompt, "The same for documents: positives and negatives");
   command
       .add_option(names("--max_seq_length"), options.max_seq_length,
-                  "Tokens of a text that are looked at, brackets included")
+                  "Tokens of a text that are looked at, brackets included; with --nli 75, if it is not said")
       ->check(CLI::Range(std::int64_t{1}, kMost))
       ->type_name("N")
       ->capture_default_str()
@@ -159,12 +136,14 @@ void add_steps(CLI::App& command, TrainOptions& options) {
   };
   count("--train_batch_size", options.batch_size, 1,
         "Queries in a step: the others' documents are a query's negatives");
-  count("--epochs", options.epochs, 1, "How often the data is gone through");
+  count("--gradient_accumulation", options.gradient_accumulation, 1,
+        "Batches of a step, whose gradients are averaged: an epoch has so many times fewer steps");
+  count("--epochs", options.epochs, 1, "How often the data is gone through; with --nli 1, if it is not said");
   count("--steps_per_epoch", options.steps_per_epoch, 0, "Steps that count as an epoch. 0: all batches of the data");
   command
       .add_option(names("--warmup_steps"), options.warmup_steps,
                   "Steps in which the learning rate rises from 0. By default 1000, or a tenth of all steps where that "
-                  "is less")
+                  "is less; with --nli a tenth")
       ->check(CLI::Range(std::int64_t{0}, kMost))
       ->type_name("N")
       ->group(group);
@@ -310,10 +289,10 @@ void say_ranks(const Communicator& ranks, int threads) {
 }
 
 /// As the reference names it, but for the date at its end: --resume finds the run by this name.
-std::filesystem::path default_output(const std::filesystem::path& model) {
-  std::string name = files::without_slash(model_shown(model)).string();
+std::filesystem::path default_output(const TrainOptions& options) {
+  std::string name = files::without_slash(model_shown(options.model)).string();
   std::replace(name.begin(), name.end(), '/', '-');
-  return std::filesystem::path("output") / ("train_bi-encoder-mnrl-" + name);
+  return std::filesystem::path("output") / ((options.nli ? "training_nli_v2_" : "train_bi-encoder-mnrl-") + name);
 }
 
 void check_paths(const TrainOptions& options) {
@@ -323,7 +302,9 @@ void check_paths(const TrainOptions& options) {
   GivenPaths paths;
   paths.reads_model("--model_name", options.model);
   const std::filesystem::path& data = options.train_data.empty() ? options.msmarco.folder : options.train_data;
-  if (!files::is_folder(data)) {
+  if (options.nli) {
+    paths.reads("--nli", options.nli->file).reads("--sts", options.nli->sts);
+  } else if (!files::is_folder(data)) {
     paths.reads("--train_data", data);
   } else {
     for (const auto& file : files::entries(data)) {
@@ -336,7 +317,7 @@ void check_paths(const TrainOptions& options) {
 }
 
 void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev) {
-  if (options.output.empty()) options.output = default_output(options.model);
+  if (options.output.empty()) options.output = default_output(options);
   finish_watch_options(options);
   const BrokenPipeAsError as_error;  // "2>&1 | head" must not end a training
   if (options.threads == 0) options.threads = default_threads(ranks);
@@ -361,16 +342,21 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
   };
   options.model = model_folder(options.model, ranks);
   if (ranks.first()) check_paths(options);
+  if (ranks.first() && options.nli) check_sts_parts(options);
   if (options.wandb) signals.emplace();
   RunWatch watch(options, ranks.first());
   end_if_stopped(ranks);
   if (dev.no_training) {
-    if (ranks.first()) run_dev_evaluation(options, dev, watch, [&] { end_if_stopped(this_process_alone()); });
+    const auto on_start = [&] { end_if_stopped(this_process_alone()); };
+    if (ranks.first()) (options.nli ? run_sts_alone : run_dev_evaluation)(options, dev, watch, on_start);
     return;
   }
   const TrainResult result = train(options, ranks, watch);
   progress.reset();
-  if (result.was_finished) return;
+  if (result.was_finished) {
+    if (ranks.first() && options.nli) run_sts_test(options, dev, watch);  // where the earlier call was ended before it
+    return;
+  }
   if (!result.finished) throw ended(received(signals, ranks), ranks, stopped(result, options));
   signals.reset();
   if (!ranks.first()) return;
@@ -380,6 +366,7 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
                         options.output.string()));
   log::info(fmt::format("the run is recorded in {}: sgpt report or tensorboard --logdir shows it",
                         options.run_folder.string()));
+  if (options.nli) return run_sts_test(options, dev, watch);
   run_dev_evaluation(options, dev, watch, [] {});
 }
 
@@ -402,8 +389,14 @@ void add_train(CLI::App& app) {
   add_dev_options(*command, *dev);
   add_watch_options(*command, *options);
   add_machine(*command, *options);
-  add_refused(*command);
-  command->callback([options, dev] { with_ranks([&](Communicator& ranks) { train_on(ranks, *options, *dev); }); });
+  add_refused_options(*command);
+  add_nli_options(*command, *options);
+  command->callback([command, options, dev] {
+    with_ranks([&](Communicator& ranks) {
+      finish_nli_options(*command, *options);
+      train_on(ranks, *options, *dev);
+    });
+  });
 }
 
 }  // namespace sgpt::cli

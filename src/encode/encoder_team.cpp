@@ -1,62 +1,39 @@
-// Rank 0 sends every request to all: a header {kind, bytes of the texts, bytes of their places}, then both. Each rank
-// deals them out in the same way, embeds its share, and rank 0 gathers the rows. A header without a kind ends the work.
+// Rank 0 sends every request to all: the kind, the texts and their places. Each rank deals them out in the same way,
+// embeds its share, and rank 0 gathers the rows. A request without a kind ends the work.
 #include "encode/encoder_team.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <numeric>
 #include <vector>
 
-#include <fmt/format.h>
-
-#include "base/log.h"
 #include "base/unicode.h"
 #include "encode/encoder_parts.h"
 #include "encode/model_identity.h"
-#include "sgpt/error.h"
+#include "encode/team_messages.h"
 
 namespace sgpt {
 namespace {
 
 constexpr std::size_t kTextsAtOnce = std::size_t{1} << 14;  // bounds what lies in memory beside the result
-constexpr std::int64_t kEnd = -1;
-constexpr double kSameModel = 0.999;  // least cosine of two ranks' embeddings of one text
-
-struct Header {
-  std::int64_t kind;   // TextKind, or kEnd
-  std::int64_t texts;  // bytes
-  std::int64_t places;
-};
+constexpr std::int64_t kEnd = -1;                           // in the place of a kind
 
 using Texts = std::vector<std::string>;
-
-/// Each of them behind its length.
-std::string packed(std::span<const std::string> texts) {
-  std::string bytes;
-  for (const std::string& text : texts) {
-    const std::uint64_t size = text.size();
-    bytes.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
-  }
-  return bytes;
-}
-
-Texts unpacked(std::string_view bytes) {
-  Texts texts;
-  while (!bytes.empty()) {
-    std::uint64_t size;
-    std::memcpy(&size, bytes.data(), sizeof size);
-    texts.emplace_back(bytes.substr(sizeof size, size));
-    bytes.remove_prefix(sizeof size + size);
-  }
-  return texts;
-}
 
 /// What all ranks embed together.
 struct Request {
   Texts texts;
   Texts places;
 };
+
+/// request and kind = rank 0's. Nothing follows the kind that ends the work.
+std::int64_t broadcast(Communicator& ranks, std::int64_t kind, Request& request) {
+  ranks.broadcast(std::as_writable_bytes(std::span(&kind, 1)));
+  if (kind == kEnd) return kind;
+  std::string texts = packed_texts(request.texts), places = packed_texts(request.places);
+  broadcast_text(ranks, texts);
+  broadcast_text(ranks, places);
+  if (!ranks.first()) request = {unpacked_texts(texts), unpacked_texts(places)};
+  return kind;
+}
 
 /// Numbers of texts, for each rank.
 using Deal = std::vector<std::vector<std::size_t>>;
@@ -126,51 +103,10 @@ Embeddings embed_together(const Encoder& encoder, Communicator& ranks, const Req
   return all;
 }
 
-double cosine(std::span<const float> a, std::span<const float> b) {
-  const auto dot = [](std::span<const float> x, std::span<const float> y) {
-    return std::inner_product(x.begin(), x.end(), y.begin(), 0.0);
-  };
-  return dot(a, b) / std::sqrt(dot(a, a) * dot(b, b));
-}
-
-/// The bytes of one text's embedding, by rank.
-std::vector<std::string> probed(const Encoder& encoder, Communicator& ranks) {
-  const Texts probe{"Do all of us have the same model?"};
-  const std::vector<float> mine = encoder.encode(probe, TextKind::document).values;
-  return ranks.all_gather(std::string_view(reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(float)));
-}
-
-/// Whether two embeddings are the same but for rounding.
-bool alike(const std::string& a, const std::string& b) {
-  if (a.size() != b.size()) return false;
-  std::vector<float> x(a.size() / sizeof(float));
-  std::vector<float> y(x.size());
-  std::memcpy(x.data(), a.data(), a.size());
-  std::memcpy(y.data(), b.data(), b.size());
-  return cosine(x, y) >= kSameModel;
-}
-
-/// Compares what every rank was told, and the numbers that it computes.
 void require_same_encoders(const Encoder& encoder, Communicator& ranks) {
-  const std::vector<std::string> options = ranks.all_gather(embedding_options(encoder));
-  const std::vector<std::string> embeddings = probed(encoder, ranks);
-  for (std::size_t rank = 1; rank < options.size(); ++rank) {
-    if (options[rank] != options.front()) {
-      throw UserError(
-          fmt::format("the ranks differ: rank 0 has {}, but rank {} has {}; start all of them with the "
-                      "same options and model",
-                      options.front(), rank, options[rank]));
-    }
-    if (embeddings[rank] == embeddings.front()) continue;
-    if (!alike(embeddings[rank], embeddings.front())) {
-      throw UserError(fmt::format("the ranks differ: rank {} has another model than rank 0", rank));
-    }
-    if (!ranks.first()) continue;
-    log::warning(
-        fmt::format("rank {} computes other last bits than rank 0, as another kind of processor may: the "
-                    "embeddings are as exact, but not the same file as one process writes",
-                    rank));
-  }
+  const Texts probe{"Do all of us have the same model?"};
+  require_same_model(ranks, embedding_options(encoder), encoder.encode(probe, TextKind::document).values,
+                     "the embeddings");
 }
 
 }  // namespace
@@ -191,12 +127,7 @@ Embeddings EncoderTeam::ask(std::span<const std::string> texts, TextKind kind, T
       request.texts.push_back(texts[text]);
       request.places.push_back(place_of(text, texts.size(), places));
     }
-    std::string packed_texts = packed(request.texts);
-    std::string packed_places = packed(request.places);
-    Header header{static_cast<std::int64_t>(kind), std::ssize(packed_texts), std::ssize(packed_places)};
-    ranks_->broadcast(std::as_writable_bytes(std::span(&header, 1)));
-    ranks_->broadcast(std::as_writable_bytes(std::span(packed_texts)));
-    ranks_->broadcast(std::as_writable_bytes(std::span(packed_places)));
+    broadcast(*ranks_, static_cast<std::int64_t>(kind), request);
     const Embeddings some = embed_together(*encoder_, *ranks_, request, kind);
     result.values.insert(result.values.end(), some.values.begin(), some.values.end());
     for (const std::size_t text : some.cut) result.cut.push_back(begin + text);
@@ -206,20 +137,16 @@ Embeddings EncoderTeam::ask(std::span<const std::string> texts, TextKind kind, T
 
 void EncoderTeam::help() const {
   for (;;) {
-    Header header{};
-    ranks_->broadcast(std::as_writable_bytes(std::span(&header, 1)));
-    if (header.kind == kEnd) return;
-    std::string texts(static_cast<std::size_t>(header.texts), '\0');
-    std::string places(static_cast<std::size_t>(header.places), '\0');
-    ranks_->broadcast(std::as_writable_bytes(std::span(texts)));
-    ranks_->broadcast(std::as_writable_bytes(std::span(places)));
-    embed_together(*encoder_, *ranks_, {unpacked(texts), unpacked(places)}, static_cast<TextKind>(header.kind));
+    Request request;
+    const std::int64_t kind = broadcast(*ranks_, kEnd, request);
+    if (kind == kEnd) return;
+    embed_together(*encoder_, *ranks_, request, static_cast<TextKind>(kind));
   }
 }
 
 void EncoderTeam::dismiss() const {
-  Header header{kEnd, 0, 0};
-  ranks_->broadcast(std::as_writable_bytes(std::span(&header, 1)));
+  Request none;
+  broadcast(*ranks_, kEnd, none);
 }
 
 void with_team(const Encoder& encoder, Communicator& ranks, const std::function<void(const EncoderTeam&)>& work) {

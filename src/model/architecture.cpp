@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <nlohmann/json.hpp>
+
 #include "model/describe.h"
 #include "model/family.h"
 #include "sgpt/error.h"
@@ -32,16 +34,78 @@ const Family* family_of(std::string_view model_type) {
   return found == all.end() ? nullptr : *found;
 }
 
+/// Models that people embed with and sgpt does not run, by what their config.json has in model_type, or in the names of
+/// their classes; and why.
+struct Refused {
+  std::string_view mark;
+  std::string_view name;
+  std::string_view why;
+};
+
+constexpr Refused kRefusedTypes[] = {
+    {"nvembed", "NV-Embed", "pools through a latent attention module of its own"},
+    {"embedding_gemma2_text", "EmbeddingGemma 2", "has inputs of its own for each layer and two sizes of heads"},
+    {"gemma", "Gemma 1", "is no base of a model for embeddings that is in use"},
+    {"gemma2", "Gemma 2", "bounds the scores of its attention by a tanh"},
+    {"gemma3", "Gemma 3 with images", "sees pictures; its text model alone is of the type gemma3_text"},
+};
+
+constexpr Refused kRefusedClasses[] = {
+    {"NVEmbed", "NV-Embed", "pools through a latent attention module of its own"},
+    {"gritlm", "GritLM", "looks both ways at some texts and writes others"},
+    {"LLM2Vec", "LLM2Vec", "puts chat marks around a text and pools without its instruction"},
+    {"llama_encoder", "LLM2Vec", "puts chat marks around a text and pools without its instruction"},
+    {"EncoderModel", "LLM2Vec", "puts chat marks around a text and pools without its instruction"},
+};
+
+void refuse_known(const JsonFile& config, std::string_view type) {
+  const auto refuse = [&](const Refused& model, std::string_view key, std::string_view found) {
+    throw UserError(fmt::format("{}: {}: found {}: this is {}, which {}; sgpt does not compute that",
+                                config.path().string(), key, shown(found), model.name, model.why));
+  };
+  for (const Refused& model : kRefusedTypes) {
+    if (type == model.mark) refuse(model, "model_type", type);
+  }
+  for (const char* key : {"architectures", "auto_map"}) {
+    const auto* classes = config.find(key);
+    if (!classes || !classes->is_structured()) continue;
+    for (const auto& name : *classes) {
+      if (!name.is_string()) continue;
+      for (const Refused& model : kRefusedClasses) {
+        if (name.get_ref<const std::string&>().find(model.mark) != std::string::npos) {
+          refuse(model, key, name.get_ref<const std::string&>());
+        }
+      }
+    }
+  }
+}
+
+std::string summary_of_rotary(const Rotary& r) {
+  return fmt::format("{},{},{},{},{},{},{},{},{},{}", r.theta, static_cast<int>(r.scaling), r.factor,
+                     r.original_positions, r.low_freq_factor, r.high_freq_factor, r.beta_fast, r.beta_slow,
+                     r.truncate ? 1 : 0, r.attention_factor);
+}
+
+/// What the families after GPT-J add.
+std::string summary_of_today(const Architecture& a) {
+  std::string summary = fmt::format(" head_dim={} key_heads={} scale={} theta={}", a.head_dim(), a.key_heads(),
+                                    a.score_scale, summary_of_rotary(a.rotary));
+  if (a.window_rotary) summary += fmt::format(" window_theta={}", summary_of_rotary(*a.window_rotary));
+  return summary;
+}
+
 }  // namespace
 
 std::span<const Family* const> families() {
-  static constexpr const Family* kAll[] = {&kBloom, &kGpt2, &kGptNeo, &kGptJ};
+  static constexpr const Family* kAll[] = {&kBloom,   &kGpt2,  &kGptNeo, &kGptJ,  &kLlama,
+                                           &kMistral, &kQwen2, &kQwen3,  &kGemma3};
   return kAll;
 }
 
 Architecture read_architecture(const std::filesystem::path& config_json) {
   const JsonFile config(config_json);
   const std::string type = config.string("model_type").value_or("");
+  refuse_known(config, type);
   if (const Family* family = family_of(type)) return family->read(config);
   throw UserError(fmt::format("{}: model_type: found {}; sgpt runs models of the types {}", config.path().string(),
                               type.empty() ? "nothing" : shown(type), model_types()));
@@ -62,8 +126,11 @@ std::string summary_of(const Architecture& a) {
   std::string summary = fmt::format("{} hidden={} layers={} heads={} vocabulary={} eps={}", a.family->model_type,
                                     a.hidden, a.layers, a.heads, a.vocabulary, a.layer_norm_eps);
   if (a.family == &kBloom) return summary;
-  return summary + fmt::format(" inner={} longest={} rotary={} windows={}", a.inner, a.longest_text, a.rotary_dims,
-                               fmt::join(a.windows, ","));
+  summary += fmt::format(" inner={} longest={} rotary={} windows={}", a.inner, a.longest_text, a.rotary_dims,
+                         fmt::join(a.windows, ","));
+  if (a.pairing == Pairing::halves) summary += summary_of_today(a);
+  if (!a.causal) summary += " both ways";
+  return summary;
 }
 
 std::int64_t size_under(const JsonFile& config, std::initializer_list<std::string_view> spellings,
@@ -87,7 +154,7 @@ Sizes read_sizes(const JsonFile& config, const SizeKeys& keys) {
   sizes.heads = size_under(config, keys.heads, kMostHeads);
   sizes.vocabulary = size_under(config, {"vocab_size"}, std::numeric_limits<std::int32_t>::max());
   if (keys.positions.size() > 0) sizes.positions = size_under(config, keys.positions, kMostPositions);
-  if (sizes.hidden % sizes.heads != 0) {
+  if (keys.heads_divide && sizes.hidden % sizes.heads != 0) {
     throw UserError(fmt::format("{}: the hidden size {} cannot be divided among {} heads", config.path().string(),
                                 sizes.hidden, sizes.heads));
   }
@@ -97,6 +164,12 @@ Sizes read_sizes(const JsonFile& config, const SizeKeys& keys) {
 float read_layer_norm_eps(const JsonFile& config) {
   const double eps = config.number("layer_norm_epsilon").value_or(1e-5);
   if (!(eps > 0 && eps < 1)) config.fail("layer_norm_epsilon", "a number between 0 and 1");
+  return static_cast<float>(eps);
+}
+
+float read_rms_norm_eps(const JsonFile& config) {
+  const double eps = config.number("rms_norm_eps").value_or(1e-6);
+  if (!(eps > 0 && eps < 1)) config.fail("rms_norm_eps", "a number between 0 and 1");
   return static_cast<float>(eps);
 }
 

@@ -31,7 +31,7 @@ void Decoder::backward(const PackedTexts& texts, const Activations& kept, Matrix
     backend_.add_positions_backward(texts, dembedded, position_embedding_.weight->gradient);
   }
   if (token_embedding_.weight->trained()) {
-    backend_.embed_backward(texts, dembedded, token_embedding_.weight->gradient);
+    backend_.embed_backward(texts, dembedded, token_embedding_.weight->gradient, config_.embedding_factor);
   }
 }
 
@@ -51,33 +51,52 @@ bool Decoder::layer_backward(const PackedTexts& texts, const Layer& layer, const
   return trained_before(*layer.norm1.weight);
 }
 
-// dnormed = the gradient at the LayerNorm's output that goes through narrow(gelu(z)), z = widen(normed). False when
-// nothing below is trained.
+// dnormed = the gradient at the norm's output that goes through run_feed_forward. False when nothing below is trained.
 bool Decoder::mlp_backward(const Layer& layer, const LayerActivations& kept, ConstMatrix dx, Matrix dnormed,
                            Arena& arena) {
   const Arena::Scope scope(arena);
   const DType type = backend_.activation_type();
   const std::int64_t T = dx.rows;
-  linear_parameters_backward(layer.narrow, dx, [&]() -> ConstMatrix {
+  ConstMatrix dout = dx;  // [T,d], of what narrow made
+  if (layer.feed_forward_norm) {
+    const Matrix room = arena.take(T, config_.hidden);
+    backend_.zero(room);
+    norm_backward(layer.feed_forward_norm, kept.feed_forward_out, kept.feed_forward_out_stats, dx, room);
+    if (!trained_before(*layer.feed_forward_norm.weight)) return false;
+    dout = room;
+  }
+  linear_parameters_backward(layer.narrow, dout, [&]() -> ConstMatrix {
     const Matrix activated = arena.take(T, config_.inner, type);  // [T,f]
-    backend_.gelu(kept.before_gelu, activated);
+    if (layer.gate) {
+      backend_.gate(config_.activation, kept.gated, kept.widened, activated);
+    } else {
+      backend_.gelu(kept.widened, activated);
+    }
     return activated;
   });
   if (!trained_before(*layer.narrow.weight)) return false;
-  const Matrix dz = arena.take(T, config_.inner, type);  // [T,f]
-  backend_.linear_backward_input(dx, *layer.narrow.weight->packed, dz);
-  backend_.gelu_backward(kept.before_gelu, dz);
-  linear_parameters_backward(layer.widen, dz, [&]() -> ConstMatrix {
-    const Matrix normed = arena.take(T, config_.hidden, type);  // [T,d]
-    if (layer.norm2) {
-      norm(layer.norm2, kept.middle, normed, {});
-    } else {
-      norm(layer.norm1, kept.x, normed, {});
+  const Matrix dz = arena.take(T, config_.inner, type);  // [T,f], of what widen made
+  backend_.linear_backward_input(dout, *layer.narrow.weight->packed, dz);
+  Matrix da;  // [T,f], of what gate made
+  if (layer.gate) {
+    da = arena.take(T, config_.inner, type);
+    backend_.gate_backward(config_.activation, kept.gated, kept.widened, dz, da);
+  } else {
+    backend_.gelu_backward(kept.widened, dz);
+  }
+  Matrix normed;  // [T,d]
+  const auto input = [&]() -> ConstMatrix {
+    if (!normed) {
+      normed = arena.take(T, config_.hidden, type);
+      norm(layer.norm2 ? layer.norm2 : layer.norm1, layer.norm2 ? kept.middle : kept.x, normed, {});
     }
     return normed;
-  });
-  if (!trained_before(*layer.widen.weight)) return false;
+  };
+  linear_parameters_backward(layer.widen, dz, input);
+  if (layer.gate) linear_parameters_backward(layer.gate, da, input);
+  if (!trained_before(*(layer.gate ? layer.gate : layer.widen).weight)) return false;
   backend_.linear_backward_input(dz, *layer.widen.weight->packed, dnormed);
+  if (layer.gate) backend_.linear_backward_input(da, *layer.gate.weight->packed, dnormed, true);
   return true;
 }
 
@@ -88,17 +107,26 @@ bool Decoder::attention_backward(const PackedTexts& texts, const Layer& layer, c
   const Arena::Scope scope(arena);
   const DType type = backend_.activation_type();
   const std::int64_t T = dx.rows;
-  linear_parameters_backward(layer.out, dx, [&]() -> ConstMatrix { return kept.attended; });
-  if (!trained_before(*layer.out.weight)) return false;
-  const Matrix dattended = arena.take(T, config_.hidden, type);  // [T,d]
-  backend_.linear_backward_input(dx, *layer.out.weight->packed, dattended);
-  const Projections dprojections = take_projections(layer, T, arena);
-  const Qkv dqkv = heads_of(dprojections);
-  backend_.attention_backward(texts, heads_of(kept.qkv), attention_options(layer), kept.log_sums, dattended, dqkv);
-  if (turns_) {
-    backend_.rotate(texts, dqkv.query, config_.heads, turns_, true);
-    backend_.rotate(texts, dqkv.key, config_.heads, turns_, true);
+  ConstMatrix dout = dx;  // [T,d], of what out made
+  if (layer.attention_norm) {
+    const Matrix room = arena.take(T, config_.hidden);
+    backend_.zero(room);
+    norm_backward(layer.attention_norm, kept.attention_out, kept.attention_out_stats, dx, room);
+    if (!trained_before(*layer.attention_norm.weight)) return false;
+    dout = room;
   }
+  linear_parameters_backward(layer.out, dout, [&]() -> ConstMatrix { return kept.attended; });
+  if (!trained_before(*layer.out.weight)) return false;
+  const Matrix dattended = arena.take(T, config_.query_width(), type);  // [T, H · D]
+  backend_.linear_backward_input(dout, *layer.out.weight->packed, dattended);
+  // Norms of heads are computed again, and then the turns, which were not kept.
+  const Projections used = norm_heads(layer, kept.qkv, arena, &kept);
+  if (layer.query_norm) turn(texts, layer, heads_of(used), false);
+  Projections dprojections = take_projections(layer, T, arena);
+  const Qkv dqkv = heads_of(dprojections);
+  backend_.attention_backward(texts, heads_of(used), attention_options(layer), kept.log_sums, dattended, dqkv);
+  turn(texts, layer, dqkv, true);
+  if (layer.query_norm) dprojections = norm_heads_backward(layer, kept, dprojections, used);
   Matrix normed;  // [T,d]
   const auto input = [&]() -> ConstMatrix {
     if (!normed) {
@@ -118,8 +146,26 @@ bool Decoder::attention_backward(const PackedTexts& texts, const Layer& layer, c
   return true;
 }
 
+// The gradients of queries and keys before their norms, in `room`, and of the norms' weights += where they are trained.
+Projections Decoder::norm_heads_backward(const Layer& layer, const LayerActivations& kept, const Projections& dnormed,
+                                         const Projections& room) {
+  Projections result = dnormed;
+  const auto part_backward = [&](std::size_t i, const Pair& norm, ConstMatrix stats) {
+    result.parts[i] = room.parts[i];
+    backend_.zero(result.parts[i]);
+    backend_.rms_norm_backward(heads_as_rows(kept.qkv.parts[i]), stats, norm.weight->value, rms_norm(),
+                               heads_as_rows(dnormed.parts[i]), heads_as_rows(result.parts[i]), norm.weight->gradient);
+  };
+  part_backward(0, layer.query_norm, kept.query_stats);
+  part_backward(1, layer.key_norm, kept.key_stats);
+  return result;
+}
+
 // dx +=, and the gradients of weight and bias += where they are trained.
 void Decoder::norm_backward(const Pair& norm, ConstMatrix x, ConstMatrix stats, ConstMatrix dy, Matrix dx) {
+  if (!norm.bias) {
+    return backend_.rms_norm_backward(x, stats, norm.weight->value, rms_norm(), dy, dx, norm.weight->gradient);
+  }
   backend_.layer_norm_backward(x, stats, norm.weight->value, dy, dx, norm.weight->gradient, norm.bias->gradient);
 }
 

@@ -24,15 +24,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "transformer.";
+constexpr std::string_view kPrefixes[] = {"transformer.", "model."};
 
 // The output layer of a causal model, and what the embedding that it may be tied to is called.
 constexpr std::string_view kHead = "lm_head.weight";
-constexpr std::string_view kEmbeddings[] = {"word_embeddings.weight", "wte.weight"};
+constexpr std::string_view kEmbeddings[] = {"word_embeddings.weight", "wte.weight", "embed_tokens.weight"};
 
-std::string_view without_prefix(std::string_view name) {
-  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+/// What a causal model puts before the names of the model within it; else none.
+std::string_view prefix_of(std::string_view name) {
+  for (const std::string_view prefix : kPrefixes) {
+    if (name.starts_with(prefix)) return prefix;
+  }
+  return {};
 }
+
+std::string_view without_prefix(std::string_view name) { return name.substr(prefix_of(name).size()); }
 
 bool is_embedding(std::string_view name) {
   return std::find(std::begin(kEmbeddings), std::end(kEmbeddings), name) != std::end(kEmbeddings);
@@ -48,10 +54,15 @@ bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
                               tensor.file.string(), shown(tensor.name), tensor.foreign));
 }
 
-/// Masks and tables that GPT checkpoints carry beside their parameters: never computed with, trained or written.
+/// Masks and tables that checkpoints of GPTs and early Llamas carry beside their parameters: never computed with,
+/// trained or written.
 bool is_buffer(std::string_view name) {
-  static constexpr std::string_view kEnds[] = {".attn.bias", ".attn.masked_bias", ".attn.attention.bias",
-                                               ".attn.attention.masked_bias", ".attn.embed_positions"};
+  static constexpr std::string_view kEnds[] = {".attn.bias",
+                                               ".attn.masked_bias",
+                                               ".attn.attention.bias",
+                                               ".attn.attention.masked_bias",
+                                               ".attn.embed_positions",
+                                               ".rotary_emb.inv_freq"};
   return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return name.ends_with(end); });
 }
 
@@ -133,8 +144,8 @@ void Checkpoint::align(CheckpointTensor& tensor) {
 
 void Checkpoint::add_tensor(CheckpointTensor tensor) {
   if (is_buffer(tensor.name)) return;
-  tensor.prefixed = tensor.name.starts_with(kPrefix);
-  if (tensor.prefixed) tensor.name.erase(0, kPrefix.size());
+  tensor.prefix = prefix_of(tensor.name);
+  tensor.name.erase(0, tensor.prefix.size());
   if (!tensor.foreign.empty()) {
     foreign_.push_back(std::move(tensor));
     return;

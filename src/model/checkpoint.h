@@ -19,8 +19,8 @@
 namespace sgpt {
 
 struct CheckpointTensor {
-  std::string name;       ///< without the prefix "transformer."
-  bool prefixed = false;  ///< the file spells it with that prefix
+  std::string name;    ///< without the prefix of a causal model: "transformer." or "model."
+  std::string prefix;  ///< that the file spells it with, or none
   DType type = DType::f32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  ///< valid as long as the Checkpoint

@@ -110,7 +110,7 @@ class Plan {
       if (told_) told_(std::min(read_, to_read_), to_read_);
     };
     const auto write = [&](TensorToWrite made) {
-      if (tensor.prefixed) made.name = "transformer." + made.name;
+      made.name = tensor.prefix + made.name;
       tensors_.push_back(std::move(made));
       to_read_ += tensor.bytes.size();
     };

@@ -72,7 +72,11 @@ Decoder::Decoder(Backend& backend, const Checkpoint& checkpoint, const Architect
   load(checkpoint);
   if (config_.positions == Positions::alibi) slopes_ = constants(alibi_slopes(config_.heads), 1);
   if (config_.positions == Positions::rotary) {
-    turns_ = constants(rotary_turns(config_.longest_text, config_.rotary_dims), config_.longest_text);
+    const auto turns = [&](const Rotary& rotary) {
+      return std::make_unique<Turns>(backend_, rotary, config_.pairing, config_.rotary_dims);
+    };
+    turns_ = turns(config_.rotary);
+    if (config_.window_rotary) window_turns_ = turns(*config_.window_rotary);
   }
 }
 
@@ -94,10 +98,15 @@ Decoder::Pair& Decoder::pair_of(const ParameterInfo& info) {
     case Role::query: return layer->projections[0];
     case Role::key: return layer->projections[1];
     case Role::value: return layer->projections[2];
+    case Role::query_norm: return layer->query_norm;
+    case Role::key_norm: return layer->key_norm;
     case Role::attention_out: return layer->out;
+    case Role::attention_norm: return layer->attention_norm;
     case Role::norm2: return layer->norm2;
+    case Role::gate: return layer->gate;
     case Role::widen: return layer->widen;
     case Role::narrow: return layer->narrow;
+    case Role::feed_forward_norm: return layer->feed_forward_norm;
     case Role::last_norm: break;
   }
   return last_norm_;
@@ -112,6 +121,7 @@ void Decoder::lay_out_roles() {
     }
     Pair& pair = pair_of(parameter.info);
     (parameter.info.bias ? pair.bias : pair.weight) = &parameter;
+    if (of_a_layer(parameter.info.role)) layers_.back().last = &parameter;
   }
 }
 
@@ -238,6 +248,7 @@ std::size_t Decoder::bytes() const {
   std::size_t total = 0;
   for (const Buffer& buffer : buffers_) total += buffer.bytes();
   for (const Parameter& parameter : parameters_) total += parameter.packed ? parameter.packed->bytes() : 0;
+  for (const auto& turns : {turns_.get(), window_turns_.get()}) total += turns ? turns->bytes() : 0;
   return total - trained_gradients_.bytes();
 }
 

@@ -18,6 +18,7 @@
 #include "model/checkpoint.h"
 #include "model/layer_plan.h"
 #include "model/parameters.h"
+#include "model/rotary.h"
 #include "tensor/arena.h"
 
 namespace sgpt {
@@ -51,14 +52,22 @@ struct SharedRows {
 
 /// What one layer's backward pass needs of its forward pass. With Keep::inputs x alone.
 struct LayerActivations {
-  Matrix x;             // [T,d]  the residual stream before norm1
-  Matrix x_stats;       // [T,2]
-  Projections qkv;      // [T,3d], or three of [T,d]; queries and keys with their positions, where they are rotary
-  Matrix log_sums;      // [T,H]
-  Matrix attended;      // [T,d]  the attention's output; only where the matrix that follows is trained
-  Matrix middle;        // [T,d]  the residual stream before norm2, where there is one
-  Matrix middle_stats;  // [T,2]
-  Matrix before_gelu;   // [T,f]
+  Matrix x;              // [T,d]  the residual stream before norm1
+  Matrix x_stats;        // [T,2], of an RMSNorm [T,1], as all stats
+  Projections qkv;       // [T,3d], or three; queries and keys with their positions, where they are rotary; before their
+                         // norms, where they have any
+  Matrix query_stats;    // [T · H, 1]
+  Matrix key_stats;      // [T · K, 1]
+  Matrix log_sums;       // [T,H]
+  Matrix attended;       // [T, H · D]  the attention's output; only where the matrix that follows is trained
+  Matrix attention_out;  // [T,d]  what that matrix made, where it is normed
+  Matrix attention_out_stats;
+  Matrix middle;            // [T,d]  the residual stream before norm2, where there is one
+  Matrix middle_stats;      // [T,2]
+  Matrix gated;             // [T,f]  what gate made, where there is one
+  Matrix widened;           // [T,f]  what widen made
+  Matrix feed_forward_out;  // [T,d]  what narrow made, where it is normed
+  Matrix feed_forward_out_stats;
 };
 
 /// What backward needs of forward. Views into an arena.
@@ -66,9 +75,9 @@ struct Activations {
   Matrix embedded;        // [T,d]  rows of the embedding, before its LayerNorm
   Matrix embedded_stats;  // [T,2]
   std::vector<LayerActivations> layers;
-  Matrix last;        // [T,d]  before the last LayerNorm
+  Matrix last;        // [T,d]  before the last norm
   Matrix last_stats;  // [T,2]
-  Matrix hidden;      // [T,d]  after the last LayerNorm
+  Matrix hidden;      // [T,d]  after the last norm
 };
 
 class Decoder {
@@ -85,7 +94,7 @@ class Decoder {
   const LayerPlan& plan() const { return plan_; }
   Backend& backend() const { return backend_; }
 
-  /// Hidden states [T,d] (f32) after the last LayerNorm, taken from the arena. Thread-safe, one arena a thread. Throws
+  /// Hidden states [T,d] (f32) after the last norm, taken from the arena. Thread-safe, one arena a thread. Throws
   /// UserError on a text that is longer than the positions that the model has.
   Matrix forward(const PackedTexts& texts, Arena& arena) const;
   /// The same for texts that share beginnings: hidden states [texts.tokens(), d] of stems, then branches. The bits of a
@@ -118,7 +127,7 @@ class Decoder {
   std::size_t bytes() const;
 
  private:
-  /// A LayerNorm's or Linear's two parameters; null where the family has none.
+  /// A norm's or Linear's two parameters; null where the family has none.
   struct Pair {
     const Parameter* weight = nullptr;
     const Parameter* bias = nullptr;
@@ -128,11 +137,17 @@ class Decoder {
   /// One layer's parameters, in the order in which they are used.
   struct Layer {
     Pair norm1;                       // before the attention
-    std::array<Pair, 3> projections;  // one [3d,d], or query, key and value [d,d]
-    Pair out;                         // [d,d]
+    std::array<Pair, 3> projections;  // one [3d,d], or query [H · D, d], key and value [K · D, d]
+    Pair query_norm;                  // of each head, or null
+    Pair key_norm;
+    Pair out;                         // [d, H · D]
+    Pair attention_norm;              // of what out makes, or null
     Pair norm2;                       // before the feed-forward part; null: that reads what the attention reads
+    Pair gate;                        // [f,d], or null
     Pair widen;                       // [f,d]
     Pair narrow;                      // [d,f]
+    Pair feed_forward_norm;           // of what narrow makes, or null
+    const Parameter* last = nullptr;  // that the forward pass uses
     std::int64_t window = 0;          // of the attention
   };
   void lay_out_roles();
@@ -148,9 +163,7 @@ class Decoder {
   }
 
   /// Whether backward has anything to do in a layer or below it; one without keeps nothing.
-  bool trained_up_to(const Layer& layer) const {
-    return trained_before(*layer.narrow.bias) || layer.narrow.bias->trained();
-  }
+  bool trained_up_to(const Layer& layer) const { return trained_before(*layer.last) || layer.last->trained(); }
 
   void require_positions(const PackedTexts& texts) const;
   void embed(const PackedTexts& texts, Matrix x) const;
@@ -159,17 +172,30 @@ class Decoder {
                  const SharedRows* shared = nullptr) const;
   void run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix normed, Matrix x,
                      const LayerActivations* kept, const SharedRows* shared = nullptr) const;
+  void run_feed_forward(const Layer& layer, Arena& arena, Matrix normed, Matrix x, const LayerActivations* kept) const;
+  void add_output(const Pair& matrix, const Pair& norm, ConstMatrix input, Arena& arena, Matrix x, Matrix kept,
+                  Matrix stats) const;
+  Projections norm_heads(const Layer& layer, const Projections& projections, Arena& arena,
+                         const LayerActivations* kept) const;
+  void turn(const PackedTexts& texts, const Layer& layer, const Qkv& qkv, bool back) const;
+  Matrix heads_as_rows(Matrix part) const { return {part.data, part.size() / config_.head_dim(), config_.head_dim()}; }
+  Matrix take_stats(const Pair& norm, std::int64_t rows, Arena& arena) const;
+  RmsNorm rms_norm(bool add = false) const {
+    return {.eps = config_.layer_norm_eps, .plus = config_.norm_plus, .add = add};
+  }
   Projections spread(const Projections& projections, const SharedRows& shared, Arena& arena) const;
   LayerActivations run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const;
   void take_kept(const Layer& layer, std::int64_t tokens, Arena& arena, LayerActivations& kept) const;
   Projections take_projections(const Layer& layer, std::int64_t tokens, Arena& arena) const;
   void norm(const Pair& norm, ConstMatrix x, Matrix y, Matrix stats) const;
-  void linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before_gelu = {}) const;
+  void linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before = {}) const;
   Qkv heads_of(const Projections& projections) const;
   AttentionOptions attention_options(const Layer& layer) const;
 
   bool layer_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, Matrix dx,
                       Arena& arena);
+  Projections norm_heads_backward(const Layer& layer, const LayerActivations& kept, const Projections& dnormed,
+                                  const Projections& room);
   bool mlp_backward(const Layer& layer, const LayerActivations& kept, ConstMatrix dx, Matrix dnormed, Arena& arena);
   bool attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, ConstMatrix dx,
                           Matrix dnormed, Arena& arena);
@@ -184,8 +210,9 @@ class Decoder {
   std::vector<Layer> layers_;
   std::size_t first_trained_;  // the lowest trained parameter; parameters_.size() when all are frozen
   std::vector<Buffer> buffers_;
-  Matrix slopes_;  // [1,H], where positions are ALiBi's
-  Matrix turns_;   // [P, rotary dims], where they are rotary
+  Matrix slopes_;                        // [1,H], where positions are ALiBi's
+  std::unique_ptr<Turns> turns_;         // where they are rotary
+  std::unique_ptr<Turns> window_turns_;  // of layers with a window, where those have their own
   LayerPlan plan_;
   Matrix trained_values_;
   Matrix trained_gradients_;

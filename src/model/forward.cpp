@@ -1,4 +1,4 @@
-// A decoder's forward pass, once for inference and for training: embedding → layers → last LayerNorm, with the residual
+// A decoder's forward pass, once for inference and for training: embedding → layers → last norm, with the residual
 // stream x in place. In training each layer also keeps what its backward pass needs, or its input to compute it from.
 // A part that a family has no parameters for is left out. Letters: T tokens, d hidden, f feed-forward, H heads.
 #include <fmt/format.h>
@@ -43,7 +43,7 @@ void Decoder::require_positions(const PackedTexts& texts) const {
 }
 
 void Decoder::embed(const PackedTexts& texts, Matrix x) const {
-  backend_.embed(texts, token_embedding_.weight->value, x);
+  backend_.embed(texts, token_embedding_.weight->value, x, config_.embedding_factor);
   if (position_embedding_) backend_.add_positions(texts, position_embedding_.weight->value, x);
 }
 
@@ -55,7 +55,7 @@ Matrix Decoder::run(const PackedTexts& texts, Arena& arena, Activations* kept, K
   const auto norm_in_place = [&](const Pair& pair, Matrix* before, Matrix* stats) {
     if (before) {
       keep_copy(backend_, arena, x, *before);
-      *stats = arena.take(T, 2);
+      *stats = take_stats(pair, T, arena);
     }
     norm(pair, x, x, stats ? *stats : Matrix());
   };
@@ -80,21 +80,18 @@ Matrix Decoder::run(const PackedTexts& texts, Arena& arena, Activations* kept, K
   return x;
 }
 
-// x += out(attention(norm1(x))), then x += narrow(gelu(widen(norm2(x)))). Without a norm2 both parts read norm1(x).
+// x += out(attention(norm1(x))), then x += narrow(act(widen(norm2(x)))). Without a norm2 both parts read norm1(x).
 void Decoder::run_layer(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x, LayerActivations* kept,
                         const SharedRows* shared) const {
   const Arena::Scope scope(arena);
-  const DType type = backend_.activation_type();
-  const Matrix normed = arena.take(x.rows, config_.hidden, type);  // [T,d]
+  const Matrix normed = arena.take(x.rows, config_.hidden, backend_.activation_type());  // [T,d]
   norm(layer.norm1, x, normed, kept ? kept->x_stats : Matrix());
   run_attention(texts, layer, arena, normed, x, kept, shared);
   if (layer.norm2) {
     if (kept) backend_.copy(x, kept->middle);
     norm(layer.norm2, x, normed, kept ? kept->middle_stats : Matrix());
   }
-  const Matrix wide = arena.take(x.rows, config_.inner, type);  // [T,f]
-  linear(normed, layer.widen, wide, Epilogue::gelu, kept ? kept->before_gelu : Matrix());
-  linear(wide, layer.narrow, x, Epilogue::add);
+  run_feed_forward(layer, arena, normed, x, kept);
 }
 
 // x += out(attention(projections(normed))); without x the output is not asked for, only what is kept. normed may be
@@ -102,27 +99,76 @@ void Decoder::run_layer(const PackedTexts& texts, const Layer& layer, Arena& are
 void Decoder::run_attention(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix normed, Matrix x,
                             const LayerActivations* kept, const SharedRows* shared) const {
   const Arena::Scope scope(arena);
-  const std::int64_t T = normed.rows;
+  const DType type = backend_.activation_type();
+  const std::int64_t T = normed.rows, wide = config_.query_width();
   Projections projections = kept ? kept->qkv : take_projections(layer, T, arena);
   for (std::size_t i = 0; i < layer.projections.size() && layer.projections[i]; ++i) {
     linear(normed, layer.projections[i], projections.parts[i], Epilogue::none);
   }
+  projections = norm_heads(layer, projections, arena, kept);
   if (shared) projections = spread(projections, *shared, arena);
   const Qkv qkv = heads_of(projections);
-  if (turns_) {
-    backend_.rotate(texts, qkv.query, config_.heads, turns_, false);
-    backend_.rotate(texts, qkv.key, config_.heads, turns_, false);
-  }
-  const Matrix attended = kept && kept->attended ? kept->attended  // [T,d]
-                          : layer.norm2          ? normed
-                                                 : arena.take(T, config_.hidden, backend_.activation_type());
-  const Matrix of_whole = shared ? arena.take(texts.tokens, config_.hidden, attended.type) : attended;
+  turn(texts, layer, qkv, false);
+  const bool room = layer.norm2 && wide == config_.hidden;
+  const Matrix attended = kept && kept->attended ? kept->attended  // [T, H · D]
+                          : room                 ? normed
+                                                 : arena.take(T, wide, type);
+  const Matrix of_whole = shared ? arena.take(texts.tokens, wide, attended.type) : attended;
   backend_.attention(texts, qkv, attention_options(layer), of_whole, kept ? kept->log_sums : Matrix());
   if (shared) backend_.embed(shared->whole_of_row, of_whole, attended);
-  if (x) linear(attended, layer.out, x, Epilogue::add);
+  if (!x) return;
+  add_output(layer.out, layer.attention_norm, attended, arena, x, kept ? kept->attention_out : Matrix(),
+             kept ? kept->attention_out_stats : Matrix());
 }
 
-// What run_layer would have kept, from the layer's input: everything but narrow is computed again.
+// x += narrow(act(widen(normed))), or narrow(act(gate(normed)) · widen(normed)).
+void Decoder::run_feed_forward(const Layer& layer, Arena& arena, Matrix normed, Matrix x,
+                               const LayerActivations* kept) const {
+  const Arena::Scope scope(arena);
+  const Epilogue activation = config_.activation == Activation::silu ? Epilogue::silu : Epilogue::gelu;
+  const Matrix wide = arena.take(x.rows, config_.inner, backend_.activation_type());  // [T,f]
+  if (layer.gate) linear(normed, layer.gate, wide, activation, kept ? kept->gated : Matrix());
+  linear(normed, layer.widen, wide, layer.gate ? Epilogue::multiply : activation, kept ? kept->widened : Matrix());
+  add_output(layer.narrow, layer.feed_forward_norm, wide, arena, x, kept ? kept->feed_forward_out : Matrix(),
+             kept ? kept->feed_forward_out_stats : Matrix());
+}
+
+// x += matrix(input), or its norm, where there is one; then `kept` gets what is normed, and `stats`.
+void Decoder::add_output(const Pair& matrix, const Pair& norm, ConstMatrix input, Arena& arena, Matrix x, Matrix kept,
+                         Matrix stats) const {
+  if (!norm) return linear(input, matrix, x, Epilogue::add);
+  const Arena::Scope scope(arena);
+  const Matrix out = kept ? kept : arena.take(x.rows, x.cols);  // [T,d]
+  linear(input, matrix, out, Epilogue::none);
+  backend_.rms_norm(out, norm.weight->value, rms_norm(true), x, stats);
+}
+
+// The norms of each head's query and key, in place, or beside what was kept, which stays as it is.
+Projections Decoder::norm_heads(const Layer& layer, const Projections& projections, Arena& arena,
+                                const LayerActivations* kept) const {
+  if (!layer.query_norm) return projections;
+  Projections normed = projections;
+  const auto norm_part = [&](std::size_t i, const Pair& norm, Matrix stats) {
+    const Matrix part = projections.parts[i];
+    if (kept) normed.parts[i] = arena.take(part.rows, part.cols, part.type);
+    backend_.rms_norm(heads_as_rows(part), norm.weight->value, rms_norm(), heads_as_rows(normed.parts[i]), stats);
+  };
+  norm_part(0, layer.query_norm, kept ? kept->query_stats : Matrix());
+  norm_part(1, layer.key_norm, kept ? kept->key_stats : Matrix());
+  return normed;
+}
+
+// Queries and keys by their positions, where those are rotary, or their gradients back.
+void Decoder::turn(const PackedTexts& texts, const Layer& layer, const Qkv& qkv, bool back) const {
+  if (!turns_) return;
+  const Turns& turns = layer.window > 0 && window_turns_ ? *window_turns_ : *turns_;
+  const ConstMatrix rows = turns.rows(texts.longest);
+  backend_.rotate(texts, qkv.query, config_.heads, rows, config_.pairing, back);
+  backend_.rotate(texts, qkv.key, config_.key_heads(), rows, config_.pairing, back);
+}
+
+// What run_layer would have kept, from the layer's input: everything but narrow is computed again, and that too where
+// its output is normed.
 LayerActivations Decoder::run_again(const PackedTexts& texts, const Layer& layer, Arena& arena, Matrix x) const {
   LayerActivations a;
   a.x = x;
@@ -133,22 +179,47 @@ LayerActivations Decoder::run_again(const PackedTexts& texts, const Layer& layer
   if (layer.norm2) backend_.copy(x, a.middle);
   run_attention(texts, layer, arena, normed, a.middle, &a);
   if (layer.norm2) norm(layer.norm2, a.middle, normed, a.middle_stats);
-  linear(normed, layer.widen, a.before_gelu, Epilogue::none);
+  if (layer.feed_forward_norm) {
+    const Matrix unused = arena.take(x.rows, config_.hidden);
+    backend_.zero(unused);
+    run_feed_forward(layer, arena, normed, unused, &a);
+    return a;
+  }
+  if (layer.gate) linear(normed, layer.gate, a.gated, Epilogue::none);
+  linear(normed, layer.widen, a.widened, Epilogue::none);
   return a;
 }
 
 // Room for all that a layer keeps beside its input.
 void Decoder::take_kept(const Layer& layer, std::int64_t tokens, Arena& arena, LayerActivations& kept) const {
   const DType type = backend_.activation_type();
-  kept.x_stats = arena.take(tokens, 2);
+  kept.x_stats = take_stats(layer.norm1, tokens, arena);
   kept.qkv = take_projections(layer, tokens, arena);
+  if (layer.query_norm) {
+    kept.query_stats = arena.take(tokens * config_.heads, 1);
+    kept.key_stats = arena.take(tokens * config_.key_heads(), 1);
+  }
   kept.log_sums = arena.take(tokens, config_.heads);
-  if (layer.out.weight->trained()) kept.attended = arena.take(tokens, config_.hidden, type);
+  if (layer.out.weight->trained()) kept.attended = arena.take(tokens, config_.query_width(), type);
+  if (layer.attention_norm) {
+    kept.attention_out = arena.take(tokens, config_.hidden);
+    kept.attention_out_stats = take_stats(layer.attention_norm, tokens, arena);
+  }
   if (layer.norm2) {
     kept.middle = arena.take(tokens, config_.hidden);
-    kept.middle_stats = arena.take(tokens, 2);
+    kept.middle_stats = take_stats(layer.norm2, tokens, arena);
   }
-  kept.before_gelu = arena.take(tokens, config_.inner, type);
+  if (layer.gate) kept.gated = arena.take(tokens, config_.inner, type);
+  kept.widened = arena.take(tokens, config_.inner, type);
+  if (layer.feed_forward_norm) {
+    kept.feed_forward_out = arena.take(tokens, config_.hidden);
+    kept.feed_forward_out_stats = take_stats(layer.feed_forward_norm, tokens, arena);
+  }
+}
+
+// Of a LayerNorm mean and deviation, of an RMSNorm the latter.
+Matrix Decoder::take_stats(const Pair& norm, std::int64_t rows, Arena& arena) const {
+  return arena.take(rows, norm.bias ? 2 : 1);
 }
 
 Projections Decoder::take_projections(const Layer& layer, std::int64_t tokens, Arena& arena) const {
@@ -176,15 +247,18 @@ AttentionOptions Decoder::attention_options(const Layer& layer) const {
           .dim = config_.head_dim(),
           .scale = config_.score_scale,
           .slopes = slopes_,
-          .window = layer.window};
+          .window = layer.window,
+          .key_heads = config_.key_heads(),
+          .causal = config_.causal};
 }
 
 void Decoder::norm(const Pair& norm, ConstMatrix x, Matrix y, Matrix stats) const {
+  if (!norm.bias) return backend_.rms_norm(x, norm.weight->value, rms_norm(), y, stats);
   backend_.layer_norm(x, norm.weight->value, norm.bias->value, config_.layer_norm_eps, y, stats);
 }
 
-void Decoder::linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before_gelu) const {
-  backend_.linear(x, *linear.weight->packed, linear.bias_value(), y, epilogue, before_gelu);
+void Decoder::linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before) const {
+  backend_.linear(x, *linear.weight->packed, linear.bias_value(), y, epilogue, before);
 }
 
 }  // namespace sgpt

@@ -12,7 +12,7 @@ namespace sgpt {
 
 /// What a forward pass keeps for the backward pass, which has the same bits either way.
 enum class Keep {
-  activations,  ///< all that backward needs: 9·d numbers a token and layer when only biases are trained
+  activations,  ///< all that backward needs: 9·d numbers a token and layer in BLOOM, when only biases are trained
   inputs,       ///< d numbers: each layer's input; backward computes the layer again, but for its last matrix
 };
 
@@ -36,6 +36,7 @@ struct LayerPlan {
   std::int64_t backward = 0;                 ///< the gradients that a backward pass works in
   std::int64_t backward_of_matrices = 0;     ///< more, where matrices are trained
   std::int64_t computed_again = 0;           ///< more, where a layer is computed again from its input
+  bool last_again = false;                   ///< then the last matrix too, whose output is normed
   std::int64_t computed_again_attended = 0;  ///< more, where then the matrix after the attention is trained
 
   std::int64_t kept_of_layer(Keep keep, bool out_trained) const {

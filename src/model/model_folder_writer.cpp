@@ -152,7 +152,8 @@ void require_new_folder(const fs::path& target) {
 }
 
 void write_model_folder(const ModelFolder& settings, const fs::path& source, const fs::path& target,
-                        std::span<const TensorToWrite> tensors, std::string_view card) {
+                        std::span<const TensorToWrite> tensors, std::string_view card,
+                        std::span<const FileToWrite> more) {
   const bool whole_model = files::is_folder(source);
   const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
   const Json tokenizer = parse_ordered(tokenizer_json);
@@ -171,6 +172,10 @@ void write_model_folder(const ModelFolder& settings, const fs::path& source, con
   if (settings.brackets) ours["brackets"] = *settings.brackets;
   write_json(folder / "sgpt_config.json", ours);
   if (!card.empty()) write_file(folder / "README.md", card);
+  for (const FileToWrite& file : more) {
+    files::make_folders((folder / file.name).parent_path());
+    write_file(folder / file.name, file.text);
+  }
   write_safetensors(folder / "model.safetensors", tensors);
   folder.commit();
 }

@@ -10,8 +10,6 @@
 namespace sgpt {
 namespace {
 
-bool of_a_layer(Role role) { return role >= Role::norm1 && role <= Role::narrow; }
-
 /// What a role's weight is.
 ParameterInfo weight_of(Role role, const Architecture& a) {
   const std::int64_t d = a.hidden;
@@ -26,15 +24,20 @@ ParameterInfo weight_of(Role role, const Architecture& a) {
     case Role::token_embedding: return weight(ParameterKind::embedding, a.vocabulary, d);
     case Role::position_embedding: return weight(ParameterKind::embedding, a.longest_text, d);
     case Role::query_key_value: return weight(ParameterKind::matrix, 3 * d, d);
-    case Role::query:
+    case Role::query: return weight(ParameterKind::matrix, a.query_width(), d);
     case Role::key:
-    case Role::value:
-    case Role::attention_out: return weight(ParameterKind::matrix, d, d);
+    case Role::value: return weight(ParameterKind::matrix, a.key_width(), d);
+    case Role::query_norm:
+    case Role::key_norm: return weight(ParameterKind::vector, 1, a.head_dim());
+    case Role::attention_out: return weight(ParameterKind::matrix, d, a.query_width());
+    case Role::gate:
     case Role::widen: return weight(ParameterKind::matrix, a.inner, d);
     case Role::narrow: return weight(ParameterKind::matrix, d, a.inner);
     case Role::embedding_norm:
     case Role::norm1:
+    case Role::attention_norm:
     case Role::norm2:
+    case Role::feed_forward_norm:
     case Role::last_norm: break;
   }
   return weight(ParameterKind::vector, 1, d);
@@ -74,14 +77,22 @@ std::vector<ParameterInfo> decoder_parameters(const Architecture& architecture) 
     }
   };
   add_all("", [](Role role) { return role < Role::norm1; });
-  for (std::int64_t layer = 0; layer < architecture.layers; ++layer) add_all(fmt::format("h.{}.", layer), of_a_layer);
-  add_all("", [](Role role) { return role > Role::narrow; });
+  for (std::int64_t layer = 0; layer < architecture.layers; ++layer) {
+    add_all(fmt::format("{}{}.", architecture.family->layer_prefix, layer), of_a_layer);
+  }
+  add_all("", [](Role role) { return role >= Role::last_norm; });
   return table;
 }
 
 bool has_role(const Architecture& architecture, Role role) {
   const auto roles = architecture.family->roles;
   return std::any_of(roles.begin(), roles.end(), [role](const RoleNames& names) { return names.role == role; });
+}
+
+bool has_bias(const Architecture& architecture, Role role) {
+  const auto roles = architecture.family->roles;
+  return std::any_of(roles.begin(), roles.end(),
+                     [role](const RoleNames& names) { return names.role == role && names.bias; });
 }
 
 const CheckpointTensor& require_parameter(const Checkpoint& checkpoint, const ParameterInfo& info, bool training) {
@@ -114,21 +125,6 @@ std::vector<float> alibi_slopes(std::int64_t heads) {
     slopes.push_back(static_cast<float>(std::exp2(-step)));
   }
   return slopes;
-}
-
-std::vector<float> rotary_turns(std::int64_t positions, std::int64_t dims) {
-  std::vector<float> turns;
-  turns.reserve(static_cast<std::size_t>(positions * dims));
-  for (std::int64_t t = 0; t < positions; ++t) {
-    for (std::int64_t pair = 0; pair < dims / 2; ++pair) {
-      const float exponent = static_cast<float>(2 * pair) / static_cast<float>(dims);
-      const float frequency = 1.0f / static_cast<float>(std::pow(10000.0, static_cast<double>(exponent)));
-      const double angle = static_cast<double>(static_cast<float>(t) * frequency);
-      turns.push_back(static_cast<float>(std::cos(angle)));
-      turns.push_back(static_cast<float>(std::sin(angle)));
-    }
-  }
-  return turns;
 }
 
 }  // namespace sgpt

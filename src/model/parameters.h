@@ -15,7 +15,7 @@ namespace sgpt {
 enum class ParameterKind { embedding, matrix, vector };
 
 struct ParameterInfo {
-  std::string name;  ///< as in the checkpoint, without "transformer."
+  std::string name;  ///< as in the checkpoint, without "transformer." or "model."
   ParameterKind kind = ParameterKind::vector;
   std::int64_t rows = 0;  ///< of a matrix: out
   std::int64_t cols = 0;  ///< of a matrix: in
@@ -31,6 +31,8 @@ std::vector<ParameterInfo> decoder_parameters(const Architecture& architecture);
 
 /// Whether the family has parameters of a role.
 bool has_role(const Architecture& architecture, Role role);
+/// And with biases.
+bool has_bias(const Architecture& architecture, Role role);
 
 /// The tensor of a parameter. Throws UserError when the checkpoint lacks it, or has it in another shape or in a type
 /// that cannot be computed with; a matrix may be of integers with scales unless it is for `training`.
@@ -42,9 +44,5 @@ DType matrix_type(const Checkpoint& checkpoint, const Architecture& architecture
 
 /// ALiBi's slopes for H heads (arXiv 2108.12409; for H that is no power of two as in `transformers`).
 std::vector<float> alibi_slopes(std::int64_t heads);
-
-/// cos and sin of the angles of rotary positions: [positions, dims] = {cos, sin} of t / 10000^(2i / dims), for each
-/// position t and the pairs i < dims / 2; rounded as `transformers` rounds them.
-std::vector<float> rotary_turns(std::int64_t positions, std::int64_t dims);
 
 }  // namespace sgpt

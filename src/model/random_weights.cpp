@@ -44,7 +44,7 @@ std::vector<TensorToWrite> random_weights(const Architecture& config, std::uint6
   for (const ParameterInfo& parameter : decoder_parameters(config)) {
     TensorToWrite tensor{parameter.name, DType::f32, parameter.shape(), {}, {}};
     if (parameter.kind == ParameterKind::vector) {
-      const float value = parameter.bias ? 0.0f : 1.0f;
+      const float value = parameter.bias ? 0.0f : 1.0f - config.norm_plus;
       tensor.fill = [value](std::uint64_t, std::span<std::byte> piece) { std::ranges::fill(as_floats(piece), value); };
     } else {
       const std::uint64_t tensor_seed = scattered(scattered(seed) + weights.size() + 1);

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <clocale>
-#include <cwctype>
 
 #include "retrieval/porter_stemmer.h"
-#include "sgpt/error.h"
 #include "text/character_class.h"
+#include "text/lower_case.h"
 #include "text/utf8.h"
 
 namespace sgpt {
@@ -18,14 +16,6 @@ constexpr std::array<std::string_view, 33> kStopWords{
     "in",  "into",  "is",   "it",    "no",    "not",  "of",   "on",  "or",  "such", "that",
     "the", "their", "then", "there", "these", "they", "this", "to",  "was", "will", "with"};
 static_assert(std::is_sorted(kStopWords.begin(), kStopWords.end()));
-
-/// Of the C library, in the one locale that every glibc has: the user's own locale must not change a score.
-char32_t lower_case(char32_t code) {
-  if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + ('a' - 'A') : code;
-  static const locale_t unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  if (!unicode) throw MachineError("the C library has no locale C.UTF-8, which says what the lower case of letters is");
-  return static_cast<char32_t>(towlower_l(static_cast<wint_t>(code), unicode));
-}
 
 /// Han characters and the two kana.
 bool is_word_by_itself(char32_t code) {

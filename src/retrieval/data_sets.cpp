@@ -4,10 +4,10 @@
 #include <array>
 #include <set>
 #include <string_view>
-#include <system_error>
 
 #include <fmt/format.h>
 
+#include "base/filesystem.h"
 #include "base/log.h"
 #include "base/nearest_name.h"
 #include "retrieval/qrels.h"
@@ -23,12 +23,7 @@ constexpr std::array<std::string_view, 12> kForums{"android",     "english", "ga
                                                    "mathematica", "physics", "programmers", "stats",
                                                    "tex",         "unix",    "webmasters",  "wordpress"};
 
-bool is_there(const fs::path& path) {
-  std::error_code none;
-  return fs::exists(path, none);
-}
-
-bool has_corpus(const fs::path& folder) { return is_there(DataSetFolder{folder}.corpus()); }
+bool has_corpus(const fs::path& folder) { return files::exists(DataSetFolder{folder}.corpus()); }
 
 /// "cqadupstack/english" is cqadupstack_english in result files.
 std::string without_slashes(std::string name) {
@@ -45,15 +40,9 @@ std::vector<NamedDataSet> forums_in(const fs::path& folder, const std::string& n
   return forums;
 }
 
-/// The names in a folder, sorted.
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
-  if (error) throw UserError(fmt::format("{}: cannot be read: {}", folder.string(), error.message()));
-  std::sort(names.begin(), names.end());
+  for (const fs::path& entry : files::entries(folder)) names.push_back(entry.filename().string());
   return names;
 }
 
@@ -76,8 +65,7 @@ std::vector<std::string> data_sets_in(const fs::path& folder) {
 }
 
 [[noreturn]] void no_data_set(const fs::path& data_path, const std::string& name) {
-  std::error_code none;
-  const fs::path folder = !name.empty() && fs::is_directory(data_path / name, none) ? data_path / name : data_path;
+  const fs::path folder = !name.empty() && files::is_folder(data_path / name) ? data_path / name : data_path;
   const std::vector<std::string> there = data_sets_in(folder);
   const auto list = [](const std::vector<std::string>& names) { return names.empty() ? "nothing" : listed(names); };
   if (!name.empty() && folder == data_path) {
@@ -92,13 +80,10 @@ std::vector<std::string> data_sets_in(const fs::path& folder) {
 }
 
 void require_folder(const fs::path& data_path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(data_path, error);
-  if (status.type() == fs::file_type::not_found) {
+  if (!files::exists(data_path)) {
     throw UserError(fmt::format("{}: there is no such folder (--data_path)", data_path.string()));
   }
-  if (error) throw UserError(fmt::format("{}: cannot be read: {}", data_path.string(), error.message()));
-  if (!fs::is_directory(status)) {
+  if (!files::is_folder(data_path)) {
     throw UserError(fmt::format(
         "{}: --data_path is a folder with corpus.jsonl, queries.jsonl and qrels/; this is a file", data_path.string()));
   }
@@ -107,12 +92,12 @@ void require_folder(const fs::path& data_path) {
 /// The first thing that is missing in the folder, beside its corpus.
 void require_files(const NamedDataSet& data_set, const std::string& split) {
   const DataSetFolder& folder = data_set.folder;
-  if (!is_there(folder.queries())) {
+  if (!files::exists(folder.queries())) {
     throw UserError(fmt::format("{}: there is no queries.jsonl beside corpus.jsonl", folder.path.string()));
   }
-  if (is_there(folder.qrels(split))) return;
+  if (files::exists(folder.qrels(split))) return;
   const fs::path of_qrels = folder.qrels(split).parent_path();
-  if (!is_there(of_qrels)) {
+  if (!files::exists(of_qrels)) {
     throw UserError(fmt::format("{}: there is no qrels/{}.tsv beside corpus.jsonl", folder.path.string(), split));
   }
   std::vector<std::string> splits;

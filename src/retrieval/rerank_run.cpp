@@ -147,7 +147,8 @@ std::string RerankInput::job_line(const Reranker& reranker) const {
       .dump();
 }
 
-DataSetResult rerank_run(const Reranker& reranker, const RerankJob& job, const RerankInput& input) {
+DataSetResult rerank_run(const RerankerTeam& team, const RerankJob& job, const RerankInput& input) {
+  const Reranker& reranker = team.reranker();
   const std::string model = reranker.parts().folder.name;
   TrecRunWriter run(job.run_file, model);
   ScoreJournal journal(job.run_file, input.job_line(reranker));
@@ -172,7 +173,7 @@ DataSetResult rerank_run(const Reranker& reranker, const RerankJob& job, const R
                                    input.document_ids_[pair.document]));
     }
     chunk.begin();
-    const std::vector<double> found = reranker.parts().score(pairs, places);
+    const std::vector<double> found = team.score(pairs, places);
     chunk.end();
     journal.append(found);
     scores.insert(scores.end(), found.begin(), found.end());

@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <string>
 
+#include "encode/reranker_team.h"
 #include "retrieval/data_sets.h"
 #include "retrieval/results_file.h"
-#include "sgpt/reranker.h"
 
 namespace sgpt {
 
@@ -30,7 +30,7 @@ class RerankInput {
   std::size_t pairs() const { return pairs_.size(); }
 
  private:
-  friend DataSetResult rerank_run(const Reranker&, const RerankJob&, const RerankInput&);
+  friend DataSetResult rerank_run(const RerankerTeam&, const RerankJob&, const RerankInput&);
   struct Candidate {
     std::size_t query;     // of queries_
     std::size_t document;  // of documents_
@@ -50,6 +50,6 @@ class RerankInput {
 
 /// Scores the pairs, writes the run and gives the means. While it works, RUN_FILE.progress keeps the scores: it stays
 /// when the run is killed, and the same call goes on from there.
-DataSetResult rerank_run(const Reranker& reranker, const RerankJob& job, const RerankInput& input);
+DataSetResult rerank_run(const RerankerTeam& team, const RerankJob& job, const RerankInput& input);
 
 }  // namespace sgpt

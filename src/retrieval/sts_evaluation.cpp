@@ -55,15 +55,22 @@ std::string as_python(double value) {
   return digits.find_first_of(".e") == std::string::npos ? digits + ".0" : digits;
 }
 
+constexpr std::string_view kLineEnd = "\r\n";  // of Python's csv module
+
+std::string csv_line(const StsRow& row) {
+  std::string line = fmt::format("{},{}", row.epoch, row.steps);
+  for (const auto& [name, value] : row.result.named()) line.append(",").append(as_python(value));
+  return line.append(kLineEnd);
+}
+
 std::string csv_header() {
   std::string header = "epoch,steps";
   for (const auto& [name, value] : StsResult{}.named()) header += fmt::format(",{}", name);
   return header;
 }
 
-/// The rows that are there, with their header; Python's csv module ends lines so.
+/// The rows that are there, with their header.
 std::string csv_so_far(const fs::path& csv) {
-  constexpr std::string_view kLineEnd = "\r\n";
   const std::string header = csv_header();
   if (files::is_stream(csv) || !files::exists(csv)) return header + std::string(kLineEnd);
   std::string text(MappedFile(csv).text());
@@ -123,25 +130,31 @@ double StsResult::main_score() const {
   return best;
 }
 
+StsResult correlate(const Embeddings& first, const Embeddings& second, std::span<const double> scores) {
+  const auto of = [&](const auto& similarity) -> StsCorrelations {
+    std::vector<double> similarities;
+    for (std::int64_t i = 0; i < first.rows; ++i) similarities.push_back(similarity(first.row(i), second.row(i)));
+    return {pearson(similarities, scores), spearman(similarities, scores)};
+  };
+  return {.cosine = of(cosine),
+          .euclidean = of([](auto u, auto v) { return -euclidean_distance(u, v); }),
+          .manhattan = of([](auto u, auto v) { return -manhattan_distance(u, v); }),
+          .dot = of(dot_product)};
+}
+
 StsResult evaluate_sts(const EncoderTeam& team, const StsPairs& pairs, TextKind kind) {
   const Embeddings first = team.encode(pairs.first, kind, pairs.places);
   const Embeddings second = team.encode(pairs.second, kind, pairs.places);
-  const auto correlate = [&](const auto& similarity) -> StsCorrelations {
-    std::vector<double> similarities;
-    for (std::int64_t i = 0; i < first.rows; ++i) similarities.push_back(similarity(first.row(i), second.row(i)));
-    return {pearson(similarities, pairs.scores), spearman(similarities, pairs.scores)};
-  };
-  return {.cosine = correlate(cosine),
-          .euclidean = correlate([](auto u, auto v) { return -euclidean_distance(u, v); }),
-          .manhattan = correlate([](auto u, auto v) { return -manhattan_distance(u, v); }),
-          .dot = correlate(dot_product)};
+  return correlate(first, second, pairs.scores);
 }
 
-void append_sts_row(const fs::path& csv, std::int64_t epoch, std::int64_t steps, const StsResult& result) {
-  std::string text = csv_so_far(csv) + fmt::format("{},{}", epoch, steps);
-  for (const auto& [name, value] : result.named()) text.append(",").append(as_python(value));
-  write_file(csv, text + "\r\n");
+std::string sts_csv(std::span<const StsRow> rows) {
+  std::string text = csv_header().append(kLineEnd);
+  for (const StsRow& row : rows) text += csv_line(row);
+  return text;
 }
+
+void append_sts_row(const fs::path& csv, const StsRow& row) { write_file(csv, csv_so_far(csv) + csv_line(row)); }
 
 void check_sts_csv(const fs::path& csv) {
   csv_so_far(csv);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,13 +51,25 @@ struct StsResult {
   double main_score() const;
 };
 
+/// Of embeddings of the pairs' first and second sentences, a row each.
+StsResult correlate(const Embeddings& first, const Embeddings& second, std::span<const double> scores);
+
 /// Embeds the sentences as `kind` (without special brackets and prompts it makes no difference) and correlates.
 StsResult evaluate_sts(const EncoderTeam& team, const StsPairs& pairs, TextKind kind = TextKind::plain);
 
-/// One row of sentence-transformers' similarity_evaluation_NAME_results.csv, below those that are there; a header when
-/// the file is new. Epoch and steps are -1 for an evaluation by itself. Throws UserError when the file has another
-/// header.
-void append_sts_row(const std::filesystem::path& csv, std::int64_t epoch, std::int64_t steps, const StsResult& result);
+/// A row of sentence-transformers' similarity_evaluation_NAME_results.csv. Epoch and steps are -1 for an evaluation by
+/// itself, steps alone at the end of an epoch.
+struct StsRow {
+  std::int64_t epoch = -1;
+  std::int64_t steps = -1;
+  StsResult result;
+};
+
+/// The whole file.
+std::string sts_csv(std::span<const StsRow> rows);
+
+/// Puts a row below those that are in the file; a header when it is new. Throws UserError when it has another header.
+void append_sts_row(const std::filesystem::path& csv, const StsRow& row);
 /// The error that appending would end with, before the long work.
 void check_sts_csv(const std::filesystem::path& csv);
 

@@ -5,20 +5,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/tab_fields.h"
 #include "base/unicode.h"
 #include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
-
-std::vector<std::string> between_tabs(std::string_view line) {
-  std::vector<std::string> columns;
-  for (std::size_t tab; (tab = line.find('\t')) != line.npos; line.remove_prefix(tab + 1)) {
-    columns.emplace_back(line.substr(0, tab));
-  }
-  columns.emplace_back(line);
-  return columns;
-}
 
 bool has(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -65,7 +57,8 @@ bool TsvReader::next() {
 bool TsvReader::read_row() {
   for (std::string_view line; lines_.next(line);) {
     if (strip(valid_utf8(lines_, line)).empty()) continue;
-    row_ = between_tabs(line);
+    const auto fields = tab_fields(line);
+    row_.assign(fields.begin(), fields.end());
     return true;
   }
   return false;

@@ -68,6 +68,8 @@ void PreTokenizer::add_split(std::string_view pattern, SplitBehavior behavior, b
   bool (*scanner)(std::string_view, Emit) = nullptr;
   if (isolated && pattern == kBloomPattern) scanner = scan_bloom_words;
   if (isolated && pattern == kGpt2Pattern) scanner = scan_gpt2_words;
+  if (isolated && pattern == kLlama3Pattern) scanner = scan_llama3_words;
+  if (isolated && pattern == kQwenPattern) scanner = scan_qwen_words;
   if (!scanner) return add_split_by_engine(pattern, behavior, invert);
   splits_.push_back({std::nullopt, behavior, invert, scanner});
 }

@@ -48,14 +48,29 @@ std::vector<AddedToken> chosen(const std::vector<AddedToken>& tokens, bool norma
   return result;
 }
 
+/// The same as a normalised text has them; of those that become equal the special one counts, or the first.
+std::vector<AddedToken> normalized(std::vector<AddedToken> tokens, const Normalizer& normalizer) {
+  std::stable_partition(tokens.begin(), tokens.end(), [](const AddedToken& token) { return token.special; });
+  std::vector<AddedToken> result;
+  for (AddedToken& token : tokens) {
+    Normalizer::Buffers buffers;
+    token.content = std::string(normalizer.apply(token.content, buffers));
+    const bool is_there = std::any_of(result.begin(), result.end(),
+                                      [&](const AddedToken& other) { return other.content == token.content; });
+    if (!is_there && !token.content.empty()) result.push_back(std::move(token));
+  }
+  return result;
+}
+
 }  // namespace
 
 struct Tokenizer::Impl {
   explicit Impl(TokenizerParts parts)
       : bpe(std::move(parts.model)),
+        normalizer(std::move(parts.normalizer)),
         pre_tokenizer(std::move(parts.pre_tokenizer)),
         raw_tokens(chosen(parts.added_tokens, false), parts.splits_special_tokens),
-        normalized_tokens(chosen(parts.added_tokens, true), parts.splits_special_tokens),
+        normalized_tokens(normalized(chosen(parts.added_tokens, true), normalizer), parts.splits_special_tokens),
         special_tokens(std::move(parts.special_tokens)),
         cuts_left(parts.cuts_left),
         decodes_bytes(parts.decodes_bytes) {
@@ -80,8 +95,10 @@ struct Tokenizer::Impl {
       ids.push_back(static_cast<std::int32_t>(token.id));
       return ids.size() < most;
     };
-    raw_tokens.for_each_piece(text, [&](std::string_view stretch, const AddedToken* token) {
+    Normalizer::Buffers buffers;
+    raw_tokens.for_each_piece(text, [&](std::string_view raw, const AddedToken* token) {
       if (token) return add(*token);
+      const std::string_view stretch = normalizer.apply(raw, buffers);
       return normalized_tokens.for_each_piece(stretch, [&](std::string_view plain, const AddedToken* found) {
         return found ? add(*found) : encode_plain(plain, most, workspace, ids);
       });
@@ -95,6 +112,7 @@ struct Tokenizer::Impl {
   }
 
   Bpe bpe;
+  Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   AddedTokenFinder raw_tokens;
   AddedTokenFinder normalized_tokens;

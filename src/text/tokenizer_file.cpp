@@ -148,11 +148,55 @@ void for_each_step(const JsonNode& node, std::string_view key, const Step& step)
   for (const simdjson::dom::element value : list.array()) for_each_step(list.at(i++, value), key, step);
 }
 
-void check_normalizer(const JsonNode& root) {
+/// The pattern of a Split or a Replace: a text to be found as it stands, or a regular expression.
+struct Pattern {
+  JsonNode node;
+  bool is_literal;
+  std::string_view text;
+};
+
+Pattern read_pattern(const JsonNode& step) {
+  const JsonNode pattern = step.required("pattern");
+  pattern.only({"String", "Regex"});
+  const auto literal = pattern.find("String");
+  return {pattern, literal.has_value(), literal ? literal->string() : pattern.required("Regex").string()};
+}
+
+void read_replace(const JsonNode& node, Normalizer& result) {
+  node.only({"type", "pattern", "content"});
+  const Pattern pattern = read_pattern(node);
+  std::string content(node.required("content").string());
+  if (pattern.is_literal) {
+    if (pattern.text.empty()) pattern.node.complain("expected a text to replace, found an empty one");
+    result.add_replace(std::string(pattern.text), std::move(content));
+    return;
+  }
+  try {
+    result.add_replace(Regex(pattern.text), std::move(content));
+  } catch (const UserError& error) {
+    pattern.node.complain(error.what());
+  }
+}
+
+Normalizer read_normalizer(const JsonNode& root) {
+  Normalizer result;
   const auto node = root.find("normalizer");
-  if (!node) return;
-  for_each_step(*node, "normalizers",
-                [](const JsonNode& step) { refuse(step, fmt::format("the normalizer \"{}\"", type_of(step))); });
+  if (!node) return result;
+  for_each_step(*node, "normalizers", [&](const JsonNode& step) {
+    const std::string_view type = type_of(step);
+    if (type == "NFC") {
+      step.only({"type"});
+      result.add_nfc();
+    } else if (type == "Prepend") {
+      step.only({"type", "prepend"});
+      result.add_prepend(std::string(step.required("prepend").string()));
+    } else if (type == "Replace") {
+      read_replace(step, result);
+    } else {
+      refuse(step, fmt::format("the normalizer \"{}\"", type));
+    }
+  });
+  return result;
 }
 
 SplitBehavior split_behavior(const JsonNode& node) {
@@ -167,16 +211,13 @@ SplitBehavior split_behavior(const JsonNode& node) {
 
 void read_split(const JsonNode& node, PreTokenizer& result) {
   node.only({"type", "pattern", "behavior", "invert"});
-  const JsonNode pattern = node.required("pattern");
-  pattern.only({"String", "Regex"});
-  const auto literal = pattern.find("String");
-  const std::string expression =
-      literal ? escaped_pattern(literal->string()) : std::string(pattern.required("Regex").string());
+  const Pattern pattern = read_pattern(node);
   const SplitBehavior behavior = split_behavior(node.required("behavior"));
   try {
-    result.add_split(expression, behavior, node.boolean_or("invert", false));
+    result.add_split(pattern.is_literal ? escaped_pattern(pattern.text) : std::string(pattern.text), behavior,
+                     node.boolean_or("invert", false));
   } catch (const UserError& error) {
-    pattern.complain(error.what());
+    pattern.node.complain(error.what());
   }
 }
 
@@ -383,12 +424,13 @@ TokenizerParts read_tokenizer_file(const std::filesystem::path& path) {
              "decoder", "model"});
   if (const auto version = root.find("version"); version && version->string() != "1.0") version->expected("\"1.0\"");
   PreTokenizer pre_tokenizer = read_pre_tokenizer(root);
-  check_normalizer(root);
+  Normalizer normalizer = read_normalizer(root);
   SpecialTokens special_tokens = read_post_processor(root);
   const bool decodes_bytes = read_decoder(root);
   BpeModel model = read_model(root.required("model"), pre_tokenizer.byte_level());
   auto added_tokens = read_added_tokens(root, model.vocabulary);
   TokenizerParts parts{.model = std::move(model),
+                       .normalizer = std::move(normalizer),
                        .pre_tokenizer = std::move(pre_tokenizer),
                        .added_tokens = std::move(added_tokens),
                        .special_tokens = std::move(special_tokens),

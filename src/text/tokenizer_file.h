@@ -10,12 +10,14 @@
 #include "sgpt/tokenizer.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
+#include "text/normalizer.h"
 #include "text/pre_tokenizer.h"
 
 namespace sgpt {
 
 struct TokenizerParts {
   BpeModel model;
+  Normalizer normalizer = {};
   PreTokenizer pre_tokenizer;
   std::vector<AddedToken> added_tokens;
   SpecialTokens special_tokens;        // what the post_processor puts around a text

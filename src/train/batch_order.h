@@ -1,5 +1,4 @@
-// Which examples make up which step's batch. The order is a function of the data, seed and step alone, so that a run
-// can be taken up at any step.
+// The usual batches: every pass has every example once, in an order that is shuffled anew.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +6,11 @@
 #include <span>
 #include <vector>
 
+#include "train/batch_source.h"
+
 namespace sgpt {
 
-class BatchOrder {
+class BatchOrder : public BatchSource {
  public:
   struct Options {
     std::int64_t batch_size = 64;
@@ -28,13 +29,8 @@ class BatchOrder {
   BatchOrder(std::int64_t examples, const Options& options);
 
   /// Steps of one pass over the data. In the last one a rank's batch may be smaller, or empty.
-  std::int64_t batches() const;
-
-  struct Batch {
-    std::span<const std::int64_t> examples;  ///< valid until the next call
-    std::int64_t visit = 0;                  ///< how often each of them was seen before
-  };
-  Batch batch(std::int64_t step);
+  std::int64_t batches() const override;
+  Batch batch(std::int64_t step) override;
   /// The same of all ranks together.
   std::span<const std::int64_t> of_all_ranks(std::int64_t step);
 

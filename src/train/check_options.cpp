@@ -27,12 +27,24 @@ void check_number(std::string_view name, double value, bool may_be_zero) {
   }
 }
 
+void check_nli(const TrainOptions& options) {
+  check_count("--evaluation_steps", options.nli->evaluation_steps.value_or(0), 0);
+  if (!options.train_data.empty()) {
+    throw UserError(fmt::format("--nli takes the place of --train_data, which is {}: leave one of them out",
+                                options.train_data.string()));
+  }
+  if (options.no_duplicates) {
+    throw UserError("--no_duplicates: of --nli no text stands twice in a batch anyway; leave the option out");
+  }
+}
+
 }  // namespace
 
 void check_options(const TrainOptions& options) {
   check_count("--train_batch_size", options.batch_size, 1);
   check_count("--epochs", options.epochs, 1);
   check_count("--steps_per_epoch", options.steps_per_epoch, 0);
+  check_count("--gradient_accumulation", options.gradient_accumulation, 1);
   check_count("--warmup_steps", options.warmup_steps.value_or(0), 0);
   check_count("--chunksize", options.chunk_size, 0);
   check_count("--max_seq_length", options.max_seq_length, 1);
@@ -45,8 +57,8 @@ void check_options(const TrainOptions& options) {
     throw UserError(fmt::format("--ce_score_margin is {}, but must be a number", options.msmarco.score_margin));
   }
   if (options.train_data.empty() && options.negatives_per_query > 1) {
-    throw UserError(fmt::format("--negatives_per_query is {}, but of MS MARCO each query has 1 in a step",
-                                options.negatives_per_query));
+    throw UserError(fmt::format("--negatives_per_query is {}, but of {} each query has 1 in a step",
+                                options.negatives_per_query, options.nli ? "NLI" : "MS MARCO"));
   }
   if (options.brackets &&
       !(options.query_prompt.value_or("").empty() && options.document_prompt.value_or("").empty())) {
@@ -54,6 +66,7 @@ void check_options(const TrainOptions& options) {
         "--specb and --query_prompt or --document_prompt were given; special brackets and prompts do not go "
         "together: choose one of the two");
   }
+  if (options.nli) check_nli(options);
   check_number("--lr", options.learning_rate, true);
   check_number("--weight_decay", options.weight_decay, true);
   check_number("--max_grad_norm", options.max_gradient_norm, false);

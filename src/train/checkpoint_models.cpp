@@ -91,6 +91,11 @@ TrainOptions options_for_card(const RunCheckpoint& checkpoint, const fs::path& t
   options.train_word_embeddings = flag_of(checkpoint, "--unfreezewte");
   options.no_duplicates = flag_of(checkpoint, "--no_duplicates");
   options.seed = number_of<std::uint64_t>(checkpoint, "--seed");
+  options.gradient_accumulation = number_of<std::int64_t>(checkpoint, "--gradient_accumulation");
+  if (find_fact(checkpoint.facts(), "--nli")) {
+    // Without pairs: this checkpoint was not chosen by its score on them.
+    options.nli.emplace().share_examples = flag_of(checkpoint, "--share_examples");
+  }
   options.compute = compute_type_of(checkpoint);
   return options;
 }

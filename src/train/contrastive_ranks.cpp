@@ -45,7 +45,8 @@ class CandidatePlaces {
 double contrastive_loss(Communicator& ranks, Backend& backend, const RankBatch& batch, Matrix dqueries,
                         Matrix dcandidates, Arena& arena) {
   if (ranks.alone()) {
-    const ContrastiveBatch whole{.queries = batch.queries, .candidates = batch.candidates, .scale = batch.scale};
+    const ContrastiveBatch whole{
+        .queries = batch.queries, .candidates = batch.candidates, .scale = batch.scale, .weight = batch.weight};
     return contrastive_loss(backend, whole, dqueries, dcandidates, arena);
   }
   const Arena::Scope scope(arena);
@@ -72,7 +73,7 @@ double contrastive_loss(Communicator& ranks, Backend& backend, const RankBatch& 
         .candidates = all,
         .label_offset = std::accumulate(rows.begin(), rows.begin() + ranks.rank(), std::int64_t{0}),
         .scale = batch.scale,
-        .weight = weight};
+        .weight = weight * batch.weight};
     loss = weight * contrastive_loss(backend, own, dqueries, dall, arena);
   }
   gather_rows(backend, dall, places.to_blocks(), gathered, arena);

@@ -17,6 +17,7 @@ struct RankBatch {
   ConstMatrix candidates;    // [columns · B,e]  all positives, then all first negatives, …
   std::int64_t columns = 1;  ///< of candidates
   double scale = 20;
+  double weight = 1;  ///< the gradients are multiplied by this; the loss is not
 };
 
 /// The mean loss over the queries of all ranks, the same number on each: what one process would compute that had all

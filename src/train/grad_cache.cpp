@@ -69,7 +69,7 @@ ActivationPlan GradCache::plan(std::span<Chunk> chunks) const {
   return plan;
 }
 
-GradCache::Result GradCache::accumulate(const TrainingBatch& batch) {
+GradCache::Result GradCache::accumulate(const TrainingBatch& batch, double weight) {
   const Arena::Scope kept_scope(kept_);
   const Arena::Scope scratch_scope(scratch_);
   std::vector<Chunk> chunks = cut(batch);
@@ -80,7 +80,7 @@ GradCache::Result GradCache::accumulate(const TrainingBatch& batch) {
 
   for (Chunk& chunk : chunks) embed_chunk(chunk, embeddings.slice(chunk.first, chunk.texts.texts()));
   Result result;
-  result.loss = loss_and_gradients(chunks, batch, embeddings);
+  result.loss = loss_and_gradients(chunks, batch, weight, embeddings);
   for (Chunk& chunk : chunks) {
     backward_chunk(chunk, embeddings.slice(chunk.first, chunk.texts.texts()), planned.again);
   }
@@ -112,7 +112,8 @@ void GradCache::embed_chunk(Chunk& chunk, Matrix embeddings) {
 
 /// The loss of the whole batch, of all ranks. embeddings[texts,e], in the chunks' order, are overwritten with their own
 /// gradients.
-double GradCache::loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, Matrix embeddings) {
+double GradCache::loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, double weight,
+                                     Matrix embeddings) {
   const Arena::Scope scope(scratch_);
   // Where text `row` of `column` lies among the chunks, and the way back.
   const std::int64_t rows = batch.size();
@@ -135,7 +136,8 @@ double GradCache::loss_and_gradients(std::span<const Chunk> chunks, const Traini
   const RankBatch embedded{.queries = columns.slice(0, rows),
                            .candidates = columns.slice(rows, columns.rows - rows),
                            .columns = static_cast<std::int64_t>(batch.columns.size()) - 1,
-                           .scale = options_.scale};
+                           .scale = options_.scale,
+                           .weight = weight};
   const double loss = contrastive_loss(ranks_, backend_, embedded, dcolumns.slice(0, rows),
                                        dcolumns.slice(rows, columns.rows - rows), scratch_);
   gather_rows(backend_, dcolumns, in_columns, embeddings, scratch_);

@@ -40,9 +40,10 @@ class GradCache {
     double computed_again = 0;     ///< forward passes over the batch, in matrix products
   };
   /// The model's gradients += those of the mean loss over the batch. The chunk size changes them by rounding only, the
-  /// memory for kept chunks by nothing. With several ranks the batch is that of all of them together, of which each has
-  /// some rows (or none); the gradients are then this rank's part, still to be summed over ranks.
-  Result accumulate(const TrainingBatch& batch);
+  /// memory for kept chunks by nothing. `weight` multiplies the gradients, not the loss. With several ranks the batch
+  /// is that of all of them together, of which each has some rows (or none); the gradients are then this rank's part,
+  /// still to be summed over ranks.
+  Result accumulate(const TrainingBatch& batch, double weight = 1);
 
  private:
   struct Chunk;
@@ -51,7 +52,8 @@ class GradCache {
   ActivationPlan plan(std::span<Chunk> chunks) const;
   void embed_chunk(Chunk& chunk, Matrix embeddings);
   void backward_chunk(Chunk& chunk, ConstMatrix dembeddings, Keep again);
-  double loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, Matrix embeddings);
+  double loss_and_gradients(std::span<const Chunk> chunks, const TrainingBatch& batch, double weight,
+                            Matrix embeddings);
 
   Backend& backend_;
   Decoder& model_;

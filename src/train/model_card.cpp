@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "model/family.h"
 #include "sgpt/error.h"
+#include "train/nli/nli_recipe.h"
 
 namespace sgpt {
 namespace {
@@ -121,12 +122,20 @@ std::string usage(const CardFacts& facts) {
                            : fmt::format(kPythonWithout, fmt::arg("name", name)));
 }
 
+/// Whether the weights that are saved were chosen by a score.
+bool scored(const TrainOptions& options) { return options.nli && !options.nli->sts.empty(); }
+
 std::string command(const CardFacts& facts) {
   std::string text;
   if (!facts.options.command.empty()) {
     text += fmt::format("\nThe model was trained with the command\n\n```bash\n{}\n```\n", facts.options.command);
   }
-  if (facts.step < facts.total_steps) {
+  if (scored(facts.options)) {
+    text += fmt::format(
+        "\nIts weights are those after {} of {} steps, which scored best on STS benchmark's dev part: the largest "
+        "Spearman's correlation was {:.4f}. All scores are in `{}`, those of the test part in `{}`.\n",
+        facts.step, facts.total_steps, facts.dev_score, kStsDevCsv, kStsTestCsv);
+  } else if (facts.step < facts.total_steps) {
     text += fmt::format("\nIts weights are those after {} of {} steps.\n", facts.step, facts.total_steps);
   }
   return text;
@@ -160,6 +169,13 @@ std::string loss(const TrainOptions& options) {
 
 std::string data_loader(const CardFacts& facts) {
   const TrainOptions& options = facts.options;
+  if (options.nli) {
+    return fmt::format(
+        "A data loader without duplicates, of length {} with parameters:\n```\n{{'batch_size': {}, 'sampler': '{}', "
+        "'processes': {}, 'processes_share_examples': {}}}\n```\n",
+        facts.batches, options.batch_size, options.shuffle ? "random" : "sequential", facts.processes,
+        python(options.nli->share_examples));
+  }
   return fmt::format(
       "A data loader of length {} with parameters:\n```\n{{'batch_size': {}, 'sampler': '{}', 'no_duplicates': {}, "
       "'processes': "
@@ -173,7 +189,12 @@ std::string run_parameters(const CardFacts& facts) {
   const AdamW adamw;
   Json run;
   run["epochs"] = options.epochs;
+  if (scored(options)) {
+    run["evaluation_steps"] = options.nli->evaluation_steps.value_or(0);
+    run["evaluator"] = "Spearman's correlation on STS benchmark (dev)";
+  }
   if (options.grad_cache) run["gradcache_chunk_size"] = options.chunk_size;
+  if (options.gradient_accumulation > 1) run["gradient_accumulation"] = options.gradient_accumulation;
   run["max_grad_norm"] = number(options.max_gradient_norm);
   run["optimizer"] = "AdamW";
   run["optimizer_params"] = {{"lr", number(options.learning_rate)},

@@ -23,6 +23,7 @@ struct CardFacts {
   std::string program = program_and_version();  ///< that trained
   std::int64_t step = 0;                        ///< that the weights were taken at, where that is not the last one …
   std::int64_t total_steps = 0;                 ///< … of so many
+  double dev_score = 0;                         ///< theirs, where the run was scored
 };
 
 std::string model_card(const CardFacts& facts);

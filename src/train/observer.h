@@ -40,6 +40,8 @@ class TrainObserver {
   virtual ~TrainObserver() = default;
   virtual void on_start(const RunInfo&) {}
   virtual void on_step(const TrainStep&) {}
+  /// During the run: the model after `step` steps was scored on dev pairs.
+  virtual void on_score(std::int64_t /*step*/, std::span<const NamedNumber>) {}
   virtual void on_histograms(std::int64_t /*step*/, std::span<const NamedHistogram>) {}
   virtual void on_end(const TrainResult&) {}
   /// After the end: the model was saved, and evaluated.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "base/mapped_file.h"
 #include "model/safetensors.h"
 #include "sgpt/error.h"
+#include "train/dev_selection.h"
 #include "train/parameter_tensor.h"
 
 namespace sgpt {
@@ -31,6 +33,7 @@ using Json = nlohmann::ordered_json;
 constexpr int kFormat = 1;
 constexpr std::string_view kTrained = "trained.safetensors";
 constexpr std::string_view kMoments = "moments.safetensors";
+constexpr std::string_view kBest = "best.safetensors";
 constexpr std::string_view kState = "state.json";
 constexpr std::string_view kStep = "step-";
 
@@ -52,6 +55,41 @@ Matrix same_place(const Decoder& model, const Parameter& parameter, Matrix row) 
   const auto begin =
       static_cast<std::size_t>(parameter.value.f32() - static_cast<const float*>(model.trained_values().data));
   return {row.f32() + begin, parameter.info.rows, parameter.info.cols};
+}
+
+void write_best(const AtomicFolder& folder, const Decoder& model, const DevSelection& dev) {
+  std::vector<TensorToWrite> best;
+  for (const Parameter& parameter : model.parameters()) {
+    if (!parameter.trained()) continue;
+    best.push_back(
+        parameter_tensor(model, parameter, parameter.info.name, same_place(model, parameter, dev.best_values())));
+  }
+  write_safetensors(folder / kBest, best);
+}
+
+/// The scores, a list [epoch, steps, eight correlations] each; null stands for a correlation that is none.
+Json dev_json(const DevSelection& dev) {
+  Json rows = Json::array();
+  for (const StsRow& row : dev.rows()) {
+    Json numbers{row.epoch, row.steps};
+    for (const auto& [name, value] : row.result.named()) numbers.push_back(value);
+    rows.push_back(std::move(numbers));
+  }
+  return {{"best_step", dev.best_step()}, {"rows", std::move(rows)}};
+}
+
+std::vector<StsRow> dev_rows(const Json& json) {
+  std::vector<StsRow> rows;
+  for (const Json& numbers : json.at("rows")) {
+    const auto number = [&](std::size_t i) {
+      return numbers.at(i).is_null() ? std::numeric_limits<double>::quiet_NaN() : numbers.at(i).get<double>();
+    };
+    const auto both = [&](std::size_t i) { return StsCorrelations{number(i), number(i + 1)}; };
+    rows.push_back({.epoch = numbers.at(0).get<std::int64_t>(),
+                    .steps = numbers.at(1).get<std::int64_t>(),
+                    .result = {.cosine = both(2), .euclidean = both(4), .manhattan = both(6), .dot = both(8)}});
+  }
+  return rows;
 }
 
 void write_tensors(const AtomicFolder& folder, const Decoder& model, const TrainerState& state) {
@@ -193,6 +231,9 @@ struct RunCheckpoint::Content {
   RunFacts facts;
   MappedFile trained;
   MappedFile moments;
+  std::optional<MappedFile> best;  // of a run that was scored, with …
+  std::vector<StsRow> dev_rows;    // … its scores
+  std::int64_t best_step = 0;
 };
 
 RunCheckpoint::RunCheckpoint(std::unique_ptr<Content> content) : content_(std::move(content)) {}
@@ -222,13 +263,18 @@ RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
     add_unrecorded(content->facts);
     content->trained = read_checked(folder, kTrained, state);
     content->moments = read_checked(folder, kMoments, state);
+    if (const auto dev = state.find("dev"); dev != state.end()) {
+      content->dev_rows = dev_rows(*dev);
+      content->best_step = dev->at("best_step").get<std::int64_t>();
+      content->best = read_checked(folder, kBest, state);
+    }
   } catch (const Json::exception& error) {
     broken(folder / kState, error.what());
   }
   return RunCheckpoint(std::move(content));
 }
 
-void RunCheckpoint::restore(Decoder& model, Trainer& trainer) const {
+void RunCheckpoint::restore(Decoder& model, Trainer& trainer, DevSelection* dev) const {
   const auto trained = read_safetensors(content_->trained);
   const auto moments = read_safetensors(content_->moments);
   const TrainerState& state = trainer.state();
@@ -238,6 +284,14 @@ void RunCheckpoint::restore(Decoder& model, Trainer& trainer) const {
     upload_tensor(trained, name, model, parameter, parameter.value);
     upload_tensor(moments, first_moment_of(name), model, parameter, same_place(model, parameter, state.first_moment));
     upload_tensor(moments, second_moment_of(name), model, parameter, same_place(model, parameter, state.second_moment));
+  }
+  if (dev && content_->best) {
+    const auto best = read_safetensors(*content_->best);
+    for (const Parameter& parameter : model.parameters()) {
+      if (!parameter.trained()) continue;
+      upload_tensor(best, parameter.info.name, model, parameter, same_place(model, parameter, dev->best_values()));
+    }
+    dev->resume(content_->dev_rows, content_->best_step);
   }
   trainer.resume(step());
 }
@@ -258,7 +312,7 @@ std::vector<std::int64_t> RunCheckpoints::steps_in(const fs::path& folder) {
 }
 
 void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, const Decoder& model,
-                          const Trainer& trainer) {
+                          const Trainer& trainer, const DevSelection* dev) {
   const fs::path target = folder_at(folder_, position.step);
   if (std::error_code none; fs::exists(target, none)) {
     if (is_whole(target)) return;
@@ -267,8 +321,13 @@ void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, co
   AtomicFolder folder(target);
   write_tensors(folder, model, trainer.state());
   Json state = state_json(position, facts, options_);
-  for (const std::string_view name : {kTrained, kMoments})
-    state["files"][std::string(name)] = file_entry(folder / name);
+  std::vector<std::string_view> files{kTrained, kMoments};
+  if (dev && dev->best_step() > 0) {
+    write_best(folder, model, *dev);
+    state["dev"] = dev_json(*dev);
+    files.push_back(kBest);
+  }
+  for (const std::string_view name : files) state["files"][std::string(name)] = file_entry(folder / name);
   state["checksum"] = checksum_of(text_of(state));
   write_file(folder / kState, text_of(state, 2) + "\n");
   folder.commit();

@@ -1,7 +1,8 @@
 // The checkpoints of a run, from which it can be taken up again to end with the same bits: OUTPUT.checkpoints/step-N.
 // A checkpoint holds what training changed, and names the rest: trained.safetensors (the trained parameters, f32),
 // moments.safetensors (both of AdamW's moments of each), state.json (the position, the run's facts, and the checksums
-// of everything). Order of the data, rotation of its candidates and learning rate follow from seed and step.
+// of everything). Order of the data, rotation of its candidates and learning rate follow from seed and step. A run that
+// is scored as it goes has its scores in state.json, and the best trained values so far in best.safetensors.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,8 @@
 #include "train/trainer.h"
 
 namespace sgpt {
+
+class DevSelection;
 
 /// Where a run stands after `step` steps.
 struct RunPosition {
@@ -45,8 +48,9 @@ class RunCheckpoint {
   const RunFacts& facts() const;
   const std::filesystem::path& folder() const;
 
-  /// Puts trained values and moments in place. Throws UserError when a tensor is missing or has another shape.
-  void restore(Decoder& model, Trainer& trainer) const;
+  /// Puts trained values and moments in place, and what `dev` knew, where it is not null. Throws UserError when a
+  /// tensor is missing or has another shape.
+  void restore(Decoder& model, Trainer& trainer, DevSelection* dev) const;
 
  private:
   struct Content;
@@ -68,8 +72,9 @@ class RunCheckpoints {
   bool any() const { return !steps().empty(); }
 
   /// Appears whole or not at all; older ones go only when it is safe on the disk. A whole one of the same
-  /// step stays as it is.
-  void save(const RunPosition& position, const RunFacts& facts, const Decoder& model, const Trainer& trainer);
+  /// step stays as it is. `dev` may be null.
+  void save(const RunPosition& position, const RunFacts& facts, const Decoder& model, const Trainer& trainer,
+            const DevSelection* dev);
 
   /// All that are whole, oldest first; broken ones are passed over with a warning. `folder` holds them.
   static std::vector<RunCheckpoint> all(const std::filesystem::path& folder);

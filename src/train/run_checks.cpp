@@ -46,7 +46,8 @@ void warn_of_wrong_negatives(BatchOrder& order) {
 void settle_warmup(TrainOptions& options, std::int64_t total_steps, const RunFacts& recorded, Communicator& ranks) {
   const bool has_warmup = schedule_from(options.scheduler) != Schedule::constant;
   const std::string* known = find_fact(recorded, "--warmup_steps");
-  std::int64_t steps = known ? std::strtoll(known->c_str(), nullptr, 10) : std::min(kMostWarmup, total_steps / 10);
+  const std::int64_t usual = options.nli ? (total_steps + 9) / 10 : std::min(kMostWarmup, total_steps / 10);
+  std::int64_t steps = known ? std::strtoll(known->c_str(), nullptr, 10) : usual;
   ranks.broadcast(std::as_writable_bytes(std::span(&steps, 1)));
   if (!options.warmup_steps) {
     options.warmup_steps = steps;

@@ -13,7 +13,8 @@
 namespace sgpt {
 
 /// Sets the warm-up where the options leave it open: as `recorded` by the run that is resumed (rank 0 alone may have a
-/// record), else 1000 steps, or a tenth of all where that is less. Rank 0 says so, and warns of a warm-up that never
+/// record), else 1000 steps, or a tenth of all where that is less; of NLI
+/// a tenth, rounded up. Rank 0 says so, and warns of a warm-up that never
 /// ends.
 void settle_warmup(TrainOptions& options, std::int64_t total_steps, const RunFacts& recorded, Communicator& ranks);
 

@@ -32,6 +32,7 @@ const std::string* find_fact(const RunFacts& facts, std::string_view name) {
 void add_unrecorded(RunFacts& facts) {
   if (!find_fact(facts, "--dtype")) facts.emplace_back("--dtype", name_of(ComputeType::f32));
   if (!find_fact(facts, "--no_duplicates")) facts.emplace_back("--no_duplicates", "false");
+  if (!find_fact(facts, "--gradient_accumulation")) facts.emplace_back("--gradient_accumulation", "1");
 }
 
 std::string packed(const RunFacts& facts) {
@@ -58,12 +59,12 @@ RunFacts unpacked(std::string_view bytes) {
 RunFacts option_facts(const TrainOptions& options) {
   // Every member by its name: one that is added to the options does not compile until it has a place here too, and then
   // among the facts, unless it changes no bit of the result.
-  const auto& [model, train_data, msmarco, output, pooling, brackets, query_prompt, document_prompt, max_seq_length,
-               negatives_per_query, train_dataset_max_size, shuffle, no_duplicates, batch_size, epochs, steps_per_epoch,
-               learning_rate, scheduler, warmup_steps, weight_decay, max_gradient_norm, scale, seed, freeze,
-               freeze_non_bias, train_word_embeddings, grad_cache, chunk_size, activation_memory, checkpoints,
-               checkpoint_save_steps, checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb,
-               command, compute, backend, threads, on_step, stop] = options;
+  const auto& [model, train_data, msmarco, nli, output, pooling, brackets, query_prompt, document_prompt,
+               max_seq_length, negatives_per_query, train_dataset_max_size, shuffle, no_duplicates, batch_size, epochs,
+               steps_per_epoch, gradient_accumulation, learning_rate, scheduler, warmup_steps, weight_decay,
+               max_gradient_norm, scale, seed, freeze, freeze_non_bias, train_word_embeddings, grad_cache, chunk_size,
+               activation_memory, checkpoints, checkpoint_save_steps, checkpoint_save_total_limit, resume, log_file,
+               run_folder, watch_log, wandb, command, compute, backend, threads, on_step, stop] = options;
   const auto& [folder, systems, negatives_per_system, score_margin, all_queries] = msmarco;
   RunFacts facts;
   const auto add = [&](const char* name, const auto& value) { facts.emplace_back(name, fmt::format("{}", value)); };
@@ -74,7 +75,12 @@ RunFacts option_facts(const TrainOptions& options) {
   add("--max_seq_length", max_seq_length);
   add("--negatives_per_query", negatives_per_query);
   add("--train_dataset_max_size", train_dataset_max_size);
-  if (train_data.empty()) {
+  if (nli) {
+    add("--nli", true);
+    add("--sts", !nli->sts.empty());
+    if (nli->evaluation_steps) add("--evaluation_steps", *nli->evaluation_steps);
+    add("--share_examples", nli->share_examples);
+  } else if (train_data.empty()) {
     add("--negs_to_use", fmt::format("{}", fmt::join(systems, ",")));
     add("--num_negs_per_system", negatives_per_system);
     add("--ce_score_margin", score_margin);
@@ -85,6 +91,7 @@ RunFacts option_facts(const TrainOptions& options) {
   add("--train_batch_size", batch_size);
   add("--epochs", epochs);
   add("--steps_per_epoch", steps_per_epoch);
+  add("--gradient_accumulation", gradient_accumulation);
   add("--lr", learning_rate);
   add("--scheduler", scheduler);
   if (warmup_steps) add("--warmup_steps", *warmup_steps);

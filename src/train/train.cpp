@@ -1,6 +1,5 @@
 // sgpt::train: from a model folder and a data file to a trained model folder.
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -27,10 +26,12 @@
 #include "train/batch_order.h"
 #include "train/check_options.h"
 #include "train/data.h"
+#include "train/dev_selection.h"
 #include "train/exchange.h"
 #include "train/model_card.h"
 #include "train/model_settings.h"
 #include "train/msmarco/msmarco_data.h"
+#include "train/nli/nli_recipe.h"
 #include "train/parameter_tensor.h"
 #include "train/run_checkpoints.h"
 #include "train/run_checks.h"
@@ -39,6 +40,7 @@
 #include "train/step_memory.h"
 #include "train/train.h"
 #include "train/trainer.h"
+#include "train/training_run.h"
 #include "train/watch/run_watch.h"
 
 namespace sgpt {
@@ -87,7 +89,7 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
 
 /// The checkpoint with the trained parameters, in f32, in place of its own.
 void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Decoder& model,
-          const std::string& card) {
+          const std::string& card, std::span<const FileToWrite> more) {
   std::vector<TensorToWrite> tensors;
   for (const Parameter& parameter : model.parameters()) {
     const std::string& name = parameter.info.name;
@@ -98,11 +100,12 @@ void save(const TrainOptions& options, const ModelFolder& settings, const Checkp
     const CheckpointTensor& source = require_parameter(checkpoint, parameter.info, true);
     tensors.push_back({.name = name, .type = source.type, .shape = source.shape, .bytes = source.bytes, .fill = {}});
   }
-  write_model_folder(settings, settings.transformer, options.output, tensors, card);
+  write_model_folder(settings, settings.transformer, options.output, tensors, card, more);
 }
 
 std::unique_ptr<const TrainingSet> open_training_set(const TrainOptions& options, const TextPreparation& preparation,
                                                      const Communicator& ranks) {
+  if (options.nli) return open_nli_data(options, preparation, ranks);
   if (options.train_data.empty()) {
     return std::make_unique<MsMarcoData>(
         preparation, MsMarcoData::Options{options.msmarco, options.train_dataset_max_size, options.seed});
@@ -113,8 +116,27 @@ std::unique_ptr<const TrainingSet> open_training_set(const TrainOptions& options
                                                             .warnings = ranks.first()}));
 }
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+/// What the reference writes into the model's folder as it goes.
+std::vector<FileToWrite> dev_files(const DevSelection& selection) {
+  return {{std::string(kStsDevCsv), sts_csv(selection.rows())}};
+}
+
+/// Which examples make up which batch. Throws UserError when nothing could be learnt from them.
+std::unique_ptr<BatchSource> open_batches(const TrainOptions& options, const TrainingSet& data,
+                                          const Communicator& ranks) {
+  if (options.nli) return open_nli_batches(options, data, ranks);
+  auto order = std::make_unique<BatchOrder>(
+      data.size(),
+      BatchOrder::Options{.batch_size = options.batch_size,
+                          .shuffle = options.shuffle,
+                          .seed = options.seed,
+                          .rank = ranks.rank(),
+                          .ranks = ranks.size(),
+                          .texts = [&data](std::int64_t example, std::int64_t visit,
+                                           std::vector<std::uint64_t>& hashes) { data.texts(example, visit, hashes); },
+                          .no_duplicates = options.no_duplicates});
+  check_batches(options, data, *order, ranks);
+  return order;
 }
 
 /// A checkpoint of an earlier run is neither overwritten nor taken for this run's.
@@ -185,162 +207,13 @@ bool has_finished(const TrainOptions& options, const std::optional<RunCheckpoint
   return finished != 0;
 }
 
-std::vector<TrainingBatch> first_batches(const TrainingSet& data, BatchOrder& order) {
+std::vector<TrainingBatch> first_batches(const TrainingSet& data, BatchSource& order) {
   std::vector<TrainingBatch> batches;
-  for (std::int64_t step = 0; step < std::min(kFirstBatches, order.batches()); ++step) {
-    const BatchOrder::Batch next = order.batch(step);
+  for (std::int64_t number = 0; number < std::min(kFirstBatches, order.batches()); ++number) {
+    const BatchSource::Batch next = order.batch(number);
     batches.push_back(data.batch(next.examples, next.visit));
   }
   return batches;
-}
-
-/// All the steps of a run, from where it stands to its end.
-class TrainingRun {
- public:
-  struct Parts {
-    const TrainOptions& options;
-    const TrainingSet& data;
-    BatchOrder& order;
-    RunCheckpoints& checkpoints;
-    std::optional<RunCheckpoint>& newest;  ///< to go on from; rank 0's
-    const RunFacts& facts;
-    Decoder& model;
-    Trainer& trainer;
-    std::int64_t steps_per_epoch;
-    Communicator& ranks;
-    RunWatch& watch;
-  };
-  explicit TrainingRun(const Parts& parts)
-      : parts_(parts), options_(parts.options), total_steps_(parts.steps_per_epoch * parts.options.epochs) {}
-
-  TrainResult finish();
-
- private:
-  void resume();
-  std::int64_t restore_newest();
-  bool asked_to_stop() const;
-  TrainStep step(std::int64_t number);
-  bool checkpoint_is_due(std::int64_t steps) const;
-  void save_checkpoint(std::int64_t steps);
-
-  Parts parts_;
-  const TrainOptions& options_;
-  std::int64_t total_steps_;
-  TrainResult result_;
-};
-
-TrainResult TrainingRun::finish() {
-  if (options_.resume) resume();
-  parts_.watch.start({.options = options_,
-                      .first_step = result_.resumed_at,
-                      .total_steps = total_steps_,
-                      .steps_per_epoch = parts_.steps_per_epoch,
-                      .examples = parts_.data.size(),
-                      .trained_parameters = parts_.trainer.trained_size()});
-  bool stop = asked_to_stop();
-  for (std::int64_t number = result_.resumed_at; number < total_steps_ && !stop; ++number) {
-    const TrainStep report = step(number);
-    if (parts_.ranks.first() && options_.on_step) options_.on_step(report);
-    stop = asked_to_stop();
-    const bool save = stop || checkpoint_is_due(number + 1);
-    const bool good = !save || parts_.trainer.values_are_finite();
-    if (save && good) save_checkpoint(number + 1);  // before any observer is told, who may take his time, or fail
-    parts_.watch.step(report, parts_.model);
-    if (!good) {
-      throw UserError(
-          fmt::format("training went astray in step {}: its update made what is trained infinite or no number, so it "
-                      "is not saved; use a lower --lr or a longer --warmup_steps",
-                      number));
-    }
-  }
-  result_.finished = result_.steps == total_steps_;
-  result_.examples = parts_.data.size();
-  result_.trained_parameters = parts_.trainer.trained_size();
-  parts_.watch.end(result_);
-  return result_;
-}
-
-/// Whether any rank was: a signal may reach only one of them.
-bool TrainingRun::asked_to_stop() const {
-  const bool asked = options_.stop && options_.stop();
-  if (parts_.ranks.alone()) return asked;
-  const std::vector<std::int64_t> all = parts_.ranks.all_gather(std::int64_t{asked});
-  return std::find(all.begin(), all.end(), 1) != all.end();
-}
-
-/// Rank 0 reads the checkpoint; the others may be on machines that do not see it.
-void TrainingRun::resume() {
-  std::int64_t step = parts_.ranks.first() ? restore_newest() : 0;
-  parts_.ranks.broadcast(std::as_writable_bytes(std::span(&step, 1)));
-  if (step == 0) return;
-  Backend& backend = parts_.model.backend();
-  const TrainerState& state = parts_.trainer.state();
-  for (const Matrix row : {parts_.model.trained_values(), state.first_moment, state.second_moment}) {
-    broadcast(parts_.ranks, backend, row);
-  }
-  parts_.trainer.resume(step);
-  result_.steps = result_.resumed_at = step;
-}
-
-/// The step of the checkpoint that was restored; 0 when there is none.
-std::int64_t TrainingRun::restore_newest() {
-  const std::optional<RunCheckpoint> checkpoint = std::exchange(parts_.newest, std::nullopt);
-  if (!checkpoint) {
-    log::info(
-        fmt::format("no checkpoint in {}: training begins at the beginning", parts_.checkpoints.folder().string()));
-    return 0;
-  }
-  if (const auto difference =
-          first_difference(checkpoint->facts(), parts_.facts, {.there = "in the checkpoint", .here = "now"})) {
-    throw UserError(fmt::format("{} is of another run: {}", checkpoint->folder().string(), *difference));
-  }
-  checkpoint->restore(parts_.model, parts_.trainer);
-  log::info(fmt::format("resumed from {}: {} of {} steps are done", checkpoint->folder().string(), checkpoint->step(),
-                        total_steps_));
-  return checkpoint->step();
-}
-
-TrainStep TrainingRun::step(std::int64_t number) {
-  const BatchOrder::Batch next = parts_.order.batch(number);
-  const TrainingBatch batch = parts_.data.batch(next.examples, next.visit);
-  const auto start = std::chrono::steady_clock::now();
-  const StepResult done = parts_.trainer.step(batch);
-  const double seconds = seconds_since(start);
-  if (parts_.ranks.first() && number == result_.resumed_at && options_.grad_cache) {
-    const GradCache::Result& pass = done.pass;
-    log::info(fmt::format(
-        "GradCache: chunks of a batch: {}, of which are kept in memory: {}, computed again from their layers' inputs: "
-        "{}, computed twice: {}",
-        pass.chunks, pass.chunks - pass.from_inputs - pass.twice, pass.from_inputs, pass.twice));
-  }
-  result_.steps = number + 1;
-  result_.tokens += done.tokens;
-  result_.seconds += seconds;
-  result_.last_loss = done.loss;
-  return {.step = number,
-          .total_steps = total_steps_,
-          .loss = done.loss,
-          .gradient_norm = done.gradient_norm,
-          .learning_rate = done.learning_rate,
-          .tokens = done.tokens,
-          .tokens_per_second = static_cast<double>(done.tokens) / std::max(seconds, 1e-9)};
-}
-
-bool TrainingRun::checkpoint_is_due(std::int64_t steps) const {
-  const std::int64_t every = options_.checkpoint_save_steps;
-  return steps % parts_.steps_per_epoch == 0 || (every > 0 && steps % every == 0);
-}
-
-void TrainingRun::save_checkpoint(std::int64_t steps) {
-  if (!options_.checkpoints || !parts_.ranks.first()) return;
-  const RunPosition position{.step = steps,
-                             .total_steps = total_steps_,
-                             .epoch = steps / parts_.steps_per_epoch,
-                             .step_in_epoch = steps % parts_.steps_per_epoch,
-                             .pass = steps / parts_.order.batches(),
-                             .batches = parts_.order.batches(),
-                             .seed = options_.seed};
-  parts_.checkpoints.save(position, parts_.facts, parts_.model, parts_.trainer);
 }
 
 }  // namespace
@@ -387,19 +260,15 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   }
   const std::unique_ptr<const TrainingSet> training_set = open_training_set(options, preparation, ranks);
   const TrainingSet& data = *training_set;
-  BatchOrder order(data.size(),
-                   {.batch_size = options.batch_size,
-                    .shuffle = options.shuffle,
-                    .seed = options.seed,
-                    .rank = ranks.rank(),
-                    .ranks = ranks.size(),
-                    .texts = [&data](std::int64_t example, std::int64_t visit,
-                                     std::vector<std::uint64_t>& hashes) { data.texts(example, visit, hashes); },
-                    .no_duplicates = options.no_duplicates});
-  const std::int64_t steps_per_epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch : order.batches();
+  const std::unique_ptr<BatchSource> batch_source = open_batches(options, data, ranks);
+  BatchSource& order = *batch_source;
+  const std::int64_t steps_per_epoch = options.steps_per_epoch > 0
+                                           ? options.steps_per_epoch
+                                           : std::max<std::int64_t>(1, order.batches() / options.gradient_accumulation);
   const std::int64_t total_steps = steps_per_epoch * options.epochs;
-  check_batches(options, data, order, ranks);
   settle_warmup(options, total_steps, recorded, ranks);
+  const std::optional<StsDev> dev_pairs = open_dev_pairs(options, settings, preparation);
+  if (options.nli) settle_evaluation_steps(options, steps_per_epoch);
 
   const std::vector<TrainingBatch> batches = first_batches(data, order);
   settle_memory(options, model, {plan_weights(*backend, settings.config, stored, which, options.compute), batches},
@@ -409,6 +278,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   facts.emplace_back("the number of processes", fmt::format("{}", ranks.size()));
   facts.emplace_back(kBaseModelFact, fingerprint_text(model_fingerprint(settings.config, checkpoint)));
   facts.emplace_back("the training data's checksum", fingerprint_text(data.fingerprint()));
+  if (dev_pairs) facts.emplace_back("the dev data's checksum", fingerprint_text(dev_pairs->fingerprint()));
   require_same_facts(facts, ranks);
   Trainer trainer(*backend, model, trainer_options(options, total_steps), ranks);
   if (ranks.first()) {
@@ -416,12 +286,26 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
         fmt::format("training {} parameters for {} epochs of {} steps; examples: {}, negatives of each in a step: {}",
                     trainer.trained_size(), options.epochs, steps_per_epoch, data.size(), data.negatives_per_query()));
   }
-  TrainingRun run({options, data, order, checkpoints, newest, facts, model, trainer, steps_per_epoch, ranks, watch});
+  std::optional<DevSelection> selection;
+  std::optional<DevScoring> scoring;
+  if (dev_pairs) {
+    if (ranks.first()) selection.emplace(model);
+    scoring.emplace(*dev_pairs, selection ? &*selection : nullptr, *options.nli->evaluation_steps);
+  }
+  TrainingRun run(
+      {options, data, order, checkpoints, newest, facts, model, trainer, steps_per_epoch, ranks, watch, scoring});
   const TrainResult result = run.finish();
   if (ranks.first()) data.tell_cut_texts();
   if (result.finished && ranks.first()) {
-    save(options, settings, checkpoint, model,
-         model_card({.options = options, .settings = settings, .batches = order.batches(), .processes = ranks.size()}));
+    if (selection) selection->restore_best();
+    const std::string card = model_card({.options = options,
+                                         .settings = settings,
+                                         .batches = order.batches(),
+                                         .processes = ranks.size(),
+                                         .step = result.saved_step,
+                                         .total_steps = total_steps,
+                                         .dev_score = selection ? selection->best_score() : 0});
+    save(options, settings, checkpoint, model, card, selection ? dev_files(*selection) : std::vector<FileToWrite>());
   }
   ranks.barrier();
   return result;

@@ -65,18 +65,29 @@ Trainer::Trainer(Backend& backend, Decoder& model, const TrainerOptions& options
   state_.second_moment = moments.slice(1, 1);
 }
 
-GradCache::Result Trainer::gradients(const TrainingBatch& batch) {
+GradCache::Result Trainer::gradients(std::span<const TrainingBatch> batches) {
   model_.zero_gradients();
-  const GradCache::Result result = grad_cache_.accumulate(batch);
+  const double share = 1 / static_cast<double>(batches.size());
+  GradCache::Result result;
+  for (const TrainingBatch& batch : batches) {
+    const GradCache::Result one = grad_cache_.accumulate(batch, share);
+    result.loss += share * one.loss;
+    result.chunks += one.chunks;
+    result.twice += one.twice;
+    result.from_inputs += one.from_inputs;
+    result.computed_again += share * one.computed_again;
+  }
   sum_over_ranks(ranks_, backend_, model_.trained_gradients());
   return result;
 }
 
-StepResult Trainer::step(const TrainingBatch& batch) {
-  const GradCache::Result pass = gradients(batch);
+StepResult Trainer::step(std::span<const TrainingBatch> batches) {
+  const GradCache::Result pass = gradients(batches);
   StepResult result;
   result.step = state_.step;
-  const std::vector<std::int64_t> tokens = ranks_.all_gather(batch.tokens());
+  std::int64_t own_tokens = 0;
+  for (const TrainingBatch& batch : batches) own_tokens += batch.tokens();
+  const std::vector<std::int64_t> tokens = ranks_.all_gather(own_tokens);
   result.tokens = std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0});
   result.pass = pass;
   result.loss = pass.loss;

@@ -56,7 +56,7 @@ struct StepResult {
   double loss = 0;
   double gradient_norm = 0;  ///< before clipping
   double learning_rate = 0;
-  std::int64_t tokens = 0;  ///< of all texts of the batch
+  std::int64_t tokens = 0;  ///< of all texts
   GradCache::Result pass;   ///< what was computed how often
 };
 
@@ -72,12 +72,14 @@ class Trainer {
   /// Backend, model and communicator must outlive the trainer. Throws UserError when no parameter is trained.
   Trainer(Backend& backend, Decoder& model, const TrainerOptions& options, Communicator& ranks = this_process_alone());
 
-  /// One step, by all ranks together. Throws UserError when loss or gradients are not finite; the model is then as
-  /// before the step.
-  StepResult step(const TrainingBatch& batch);
+  /// One step, by all ranks together. Loss and gradient are the means of those of the batches (gradient accumulation).
+  /// Throws UserError when loss or gradients are not finite; the model is then as before the step.
+  StepResult step(std::span<const TrainingBatch> batches);
+  StepResult step(const TrainingBatch& batch) { return step(std::span(&batch, 1)); }
 
-  /// The first half of a step: the model's gradients = those of this batch, before clipping.
-  GradCache::Result gradients(const TrainingBatch& batch);
+  /// The first half of a step: the model's gradients = those of these batches, before clipping.
+  GradCache::Result gradients(std::span<const TrainingBatch> batches);
+  GradCache::Result gradients(const TrainingBatch& batch) { return gradients(std::span(&batch, 1)); }
 
   /// False after an update that went astray; the moments are not looked at.
   bool values_are_finite() const;

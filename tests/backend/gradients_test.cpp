@@ -59,6 +59,40 @@ TEST_F(Gradients, LayerNorm) {
   check(bias, dbias, loss);
 }
 
+TEST_F(Gradients, RmsNorm) {
+  const std::int64_t rows = 3, d = 7;
+  for (const RmsNorm& norm : {RmsNorm{}, RmsNorm{.eps = 1e-2f, .plus = 1}, RmsNorm{.plus = 1, .add = true}}) {
+    Owned x = random_.matrix(rows, d), weight = random_.matrix(1, d);
+    const Owned dy = random_.matrix(rows, d), before = random_.matrix(rows, d);
+    const auto loss = [&] {
+      Owned y = before;
+      backend_->rms_norm(x, weight, norm, y, {});
+      return weighted(y, dy);
+    };
+    Owned y(rows, d), stats(rows, 1), dx(rows, d), dweight(1, d);
+    backend_->rms_norm(x, weight, norm, y, stats);
+    backend_->rms_norm_backward(x, stats, weight, norm, dy, dx, dweight);
+    check(x, dx, loss);
+    check(weight, dweight, loss);
+  }
+}
+
+TEST_F(Gradients, Gate) {
+  for (const Activation activation : {Activation::silu, Activation::gelu}) {
+    Owned a = random_.matrix(5, 9, 2), u = random_.matrix(5, 9, 2), da(5, 9);
+    const Owned weights = random_.matrix(5, 9);
+    Owned du = weights;
+    backend_->gate_backward(activation, a, u, du, da);
+    const auto loss = [&] {
+      Owned y(5, 9);
+      backend_->gate(activation, a, u, y);
+      return weighted(y, weights);
+    };
+    check(a, da, loss);
+    check(u, du, loss);
+  }
+}
+
 TEST_F(Gradients, Linear) {
   const std::int64_t rows = 4, in = 5, out = 3;
   Owned x = random_.matrix(rows, in), w = random_.matrix(out, in), bias = random_.matrix(1, out);
@@ -99,8 +133,9 @@ TEST_F(Gradients, Attention) {
   for (const Scores& scores : all_scores()) {
     SCOPED_TRACE(scores.name);
     const AttentionOptions options = options_of(scores, slopes, dim);
-    QkvMatrices qkv = random_qkv(random_, scores.layout, texts.tokens, heads, dim, scores.scaled ? 1 : 0.7f);
-    QkvMatrices dqkv(scores.layout, texts.tokens, heads, dim);
+    QkvMatrices qkv =
+        random_qkv(random_, scores.layout, texts.tokens, heads, dim, scores.scaled ? 1 : 0.7f, scores.group(heads));
+    QkvMatrices dqkv(scores.layout, texts.tokens, heads, dim, 0, scores.group(heads));
     Owned y(texts.tokens, d), sums(texts.tokens, heads);
     backend_->attention(texts, qkv.view(), options, y, sums);
     backend_->attention_backward(texts, qkv.view(), options, sums, dy, dqkv.view());
@@ -119,13 +154,16 @@ TEST_F(Gradients, Rotation) {
   const TokenBatch batch = random_.batch({4, 0, 3});
   const PackedTexts texts = backend_->place(batch, arena_);
   const Owned turns = random_turns(random_, 4, 4), weights = random_.matrix(texts.tokens, heads * dim);
-  Owned x = random_.matrix(texts.tokens, heads * dim), dx = weights;
-  backend_->rotate(texts, {dx, 0, dim}, heads, turns, true);
-  check(x, dx, [&] {
-    Owned turned = x;
-    backend_->rotate(texts, {turned, 0, dim}, heads, turns, false);
-    return weighted(turned, weights);
-  });
+  for (const Pairing pairing : {Pairing::neighbours, Pairing::halves}) {
+    const Owned laid = pairing == Pairing::halves ? in_halves(turns) : turns;
+    Owned x = random_.matrix(texts.tokens, heads * dim), dx = weights;
+    backend_->rotate(texts, {dx, 0, dim}, heads, laid, pairing, true);
+    check(x, dx, [&] {
+      Owned turned = x;
+      backend_->rotate(texts, {turned, 0, dim}, heads, laid, pairing, false);
+      return weighted(turned, weights);
+    });
+  }
 }
 
 TEST_F(Gradients, PositionEmbedding) {
@@ -165,10 +203,10 @@ TEST_F(Gradients, Embedding) {
   const PackedTexts texts = backend_->place(batch, arena_);
   Owned table = random_.matrix(5, 3), dtable(5, 3);
   const Owned dx = random_.matrix(texts.tokens, 3);
-  backend_->embed_backward(texts, dx, dtable);
+  backend_->embed_backward(texts, dx, dtable, 2.5f);
   check(table, dtable, [&] {
     Owned x(texts.tokens, 3);
-    backend_->embed(texts, table, x);
+    backend_->embed(texts, table, x, 2.5f);
     return weighted(x, dx);
   });
 }

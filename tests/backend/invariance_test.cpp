@@ -92,8 +92,9 @@ TEST_P(Invariance, TextsAreIndependent) {
     for (const Scores& scores : all_scores()) {
       SCOPED_TRACE(scores.name);
       const AttentionOptions options = options_of(scores, slopes, dim);
-      QkvMatrices qkv = random_qkv(random_, scores.layout, texts.tokens, heads, dim, scores.scaled ? 1 : 0.5f);
-      QkvMatrices dqkv(scores.layout, texts.tokens, heads, dim);
+      QkvMatrices qkv =
+          random_qkv(random_, scores.layout, texts.tokens, heads, dim, scores.scaled ? 1 : 0.5f, scores.group(heads));
+      QkvMatrices dqkv(scores.layout, texts.tokens, heads, dim, 0, scores.group(heads));
       Owned y(texts.tokens, d), sums(texts.tokens, heads), e(texts.texts, 3 * d);
       backend_->attention(texts, qkv.view(), options, y, sums);
       backend_->attention_backward(texts, qkv.view(), options, sums, dy, dqkv.view());
@@ -102,7 +103,7 @@ TEST_P(Invariance, TextsAreIndependent) {
         const std::int64_t first = batch.offsets[b], n = lengths[b];
         const TokenBatch alone = random_.batch({lengths[b]});
         const PackedTexts text = backend_->place(alone, arena_);
-        QkvMatrices qkv1 = qkv.slice(first, n), dqkv1(scores.layout, n, heads, dim);
+        QkvMatrices qkv1 = qkv.slice(first, n), dqkv1(scores.layout, n, heads, dim, 0, scores.group(heads));
         Owned y1(n, d), sums1(n, heads), e1(1, 3 * d);
         backend_->attention(text, qkv1.view(), options, y1, sums1);
         backend_->attention_backward(text, qkv1.view(), options, sums1, dy.slice(first, n), dqkv1.view());

@@ -71,7 +71,8 @@ TEST_P(Operations, Linear) {
     EXPECT_EQ(packed->out(), out);
     EXPECT_EQ(packed->in(), in);
     EXPECT_GE(packed->bytes(), packed->reads_source() ? 0 : static_cast<std::size_t>(out * in) * 4);
-    for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::add}) {
+    for (const Epilogue epilogue :
+         {Epilogue::none, Epilogue::gelu, Epilogue::silu, Epilogue::multiply, Epilogue::add}) {
       Owned y = before, expected = before;
       backend_->linear(x, *packed, bias, y, epilogue);
       reference_->linear(x, *plain, bias, expected, epilogue);
@@ -145,6 +146,74 @@ TEST_P(Operations, RepackTakesNewValues) {
   }
 }
 
+/// What a gated feed-forward part does: two products into one matrix, or both kept and multiplied afterwards.
+TEST_P(Operations, Gates) {
+  const std::int64_t in = shape().d(), out = 2 * in + 3;
+  const Owned x = random_.matrix(tokens(), in), none;
+  const auto gate = backend_->pack(random_.matrix(out, in, 0.3f), WeightUse::forward);
+  const auto widen = backend_->pack(random_.matrix(out, in, 0.3f), WeightUse::forward);
+  for (const auto& [activation, epilogue] :
+       {std::pair{Activation::silu, Epilogue::silu}, {Activation::gelu, Epilogue::gelu}}) {
+    Owned a(tokens(), out), u(tokens(), out), y(tokens(), out), again(tokens(), out), expected(tokens(), out);
+    backend_->linear(x, *gate, {}, y, epilogue, a);
+    backend_->linear(x, *widen, {}, y, Epilogue::multiply, u);
+    backend_->gate(activation, a, u, again);
+    EXPECT_TRUE(same_bits(again, y));
+    reference_->gate(activation, a, u, expected);
+    EXPECT_LT(relative_error(y, expected), 1e-6);
+
+    Owned dy = random_.matrix(tokens(), out), expected_dy = dy, da(tokens(), out), expected_da(tokens(), out);
+    backend_->gate_backward(activation, a, u, dy, da);
+    reference_->gate_backward(activation, a, u, expected_dy, expected_da);
+    EXPECT_LT(relative_error(dy, expected_dy), 1e-6);
+    EXPECT_LT(relative_error(da, expected_da), 1e-6);
+  }
+}
+
+TEST_P(Operations, GatesAtTheEdges) {
+  Owned a(1, 8);
+  const float edges[] = {0.0f, -0.0f, 50.0f, -50.0f, 1e4f, -1e4f, 1e-30f, 20.0f};
+  for (std::int64_t i = 0; i < 8; ++i) a[i] = edges[i];
+  const Owned u(1, 8, 2);
+  for (const Activation activation : {Activation::silu, Activation::gelu}) {
+    Owned y(1, 8), expected(1, 8), dy(1, 8, 1), expected_dy = dy, da(1, 8), expected_da(1, 8);
+    backend_->gate(activation, a, u, y);
+    reference_->gate(activation, a, u, expected);
+    backend_->gate_backward(activation, a, u, dy, da);
+    reference_->gate_backward(activation, a, u, expected_dy, expected_da);
+    for (std::int64_t i = 0; i < 8; ++i) {
+      EXPECT_NEAR(y[i], expected[i], 1e-6 * (1 + std::abs(expected[i]))) << a[i];
+      EXPECT_NEAR(dy[i], expected_dy[i], 1e-6 * (1 + std::abs(expected_dy[i]))) << a[i];
+      EXPECT_NEAR(da[i], expected_da[i], 1e-6 * (1 + std::abs(expected_da[i]))) << a[i];
+    }
+  }
+}
+
+TEST_P(Operations, RmsNorm) {
+  const std::int64_t d = shape().d();
+  Owned x = random_.matrix(tokens(), d, 3);
+  for (std::int64_t i = 0; i < x.size(); ++i) x[i] += 5;
+  const Owned weight = random_.matrix(1, d), dy = random_.matrix(tokens(), d), before = random_.matrix(tokens(), d);
+  for (const RmsNorm& norm : {RmsNorm{}, RmsNorm{.eps = 1e-5f, .plus = 1}, RmsNorm{.plus = 1, .add = true}}) {
+    Owned y = before, expected = before, stats(tokens(), 1), expected_stats(tokens(), 1);
+    backend_->rms_norm(x, weight, norm, y, stats);
+    reference_->rms_norm(x, weight, norm, expected, expected_stats);
+    EXPECT_TRUE(near(y, expected, 3e-6));
+    EXPECT_TRUE(near(stats, expected_stats, 3e-6));
+    if (!norm.add) {
+      Owned in_place = x;
+      backend_->rms_norm(in_place, weight, norm, in_place, {});
+      EXPECT_TRUE(same_bits(in_place, y));
+    }
+    Owned dx = random_.matrix(tokens(), d), dweight = random_.matrix(1, d);
+    Owned expected_dx = dx, expected_dweight = dweight;
+    backend_->rms_norm_backward(x, expected_stats, weight, norm, dy, dx, dweight);
+    reference_->rms_norm_backward(x, expected_stats, weight, norm, dy, expected_dx, expected_dweight);
+    EXPECT_TRUE(near(dx, expected_dx, 3e-6));
+    EXPECT_TRUE(near(dweight, expected_dweight, 3e-6));
+  }
+}
+
 TEST_P(Operations, LayerNorm) {
   const std::int64_t d = shape().d();
   Owned x = random_.matrix(tokens(), d, 3);
@@ -183,7 +252,8 @@ TEST_P(Operations, Attention) {
     const AttentionOptions options = options_of(scores, slopes, dim);
     // Scores that are not scaled shall not be larger than others.
     const float spread = scores.scaled ? 1.5f : 1.5f / std::sqrt(std::sqrt(static_cast<float>(dim)));
-    QkvMatrices qkv = random_qkv(random_, scores.layout, tokens(), heads, dim, spread);
+    const std::int64_t group = scores.group(heads);
+    QkvMatrices qkv = random_qkv(random_, scores.layout, tokens(), heads, dim, spread, group);
     Owned y(tokens(), d), sums(tokens(), heads), expected(tokens(), d), expected_sums(tokens(), heads);
     backend_->attention(texts_, qkv.view(), options, y, sums);
     reference_->attention(texts_, qkv.view(), options, expected, expected_sums);
@@ -194,11 +264,13 @@ TEST_P(Operations, Attention) {
     EXPECT_TRUE(same_bits(without, y));
 
     const Owned dy = random_.matrix(tokens(), d);
-    QkvMatrices dqkv(scores.layout, tokens(), heads, dim, 99), expected_dqkv(scores.layout, tokens(), heads, dim);
+    QkvMatrices dqkv(scores.layout, tokens(), heads, dim, 99, group),
+        expected_dqkv(scores.layout, tokens(), heads, dim, 0, group);
     backend_->attention_backward(texts_, qkv.view(), options, expected_sums, dy, dqkv.view());
     reference_->attention_backward(texts_, qkv.view(), options, expected_sums, dy, expected_dqkv.view());
     EXPECT_LT(relative_error(dqkv.joined(), expected_dqkv.joined()), 1e-5);
     for (const Layout layout : {Layout::side_by_side, Layout::in_thirds, Layout::apart}) {
+      if (group > 1) break;  // their heads of keys and values lie apart
       QkvMatrices other = qkv.as(layout), dother(layout, tokens(), heads, dim);
       Owned same(tokens(), d);
       backend_->attention(texts_, other.view(), options, same, {});
@@ -212,14 +284,18 @@ TEST_P(Operations, Attention) {
 
 TEST_P(Operations, Rotate) {
   const std::int64_t heads = shape().heads, dim = shape().dim, dims = std::max<std::int64_t>(dim / 4 * 2, 2);
-  const Owned turns = random_turns(random_, std::max<std::int64_t>(texts_.longest, 1), dims);
+  const Owned neighbours = random_turns(random_, std::max<std::int64_t>(texts_.longest, 1), dims);
+  const Owned halves = in_halves(neighbours);
   const QkvMatrices before = random_qkv(random_, Layout::side_by_side, tokens(), heads, dim, 1);
-  QkvMatrices found = before, expected = before;
-  backend_->rotate(texts_, found.view().key, heads, turns, false);
-  reference_->rotate(texts_, expected.view().key, heads, turns, false);
-  EXPECT_LT(relative_error(found.parts[0], expected.parts[0]), 2e-7);
-  backend_->rotate(texts_, found.view().key, heads, turns, true);  // and back
-  EXPECT_LT(relative_error(found.parts[0], before.parts[0]), 4e-7);
+  for (const Pairing pairing : {Pairing::neighbours, Pairing::halves}) {
+    const Owned& turns = pairing == Pairing::halves ? halves : neighbours;
+    QkvMatrices found = before, expected = before;
+    backend_->rotate(texts_, found.view().key, heads, turns, pairing, false);
+    reference_->rotate(texts_, expected.view().key, heads, turns, pairing, false);
+    EXPECT_LT(relative_error(found.parts[0], expected.parts[0]), 2e-7);
+    backend_->rotate(texts_, found.view().key, heads, turns, pairing, true);  // and back
+    EXPECT_LT(relative_error(found.parts[0], before.parts[0]), 4e-7);
+  }
 }
 
 TEST_P(Operations, Positions) {
@@ -296,6 +372,12 @@ TEST_P(Operations, Embedding) {
   backend_->embed_backward(texts_, dx, dtable);
   reference_->embed_backward(texts_, dx, expected_dtable);
   EXPECT_TRUE(same_bits(dtable, expected_dtable));
+  backend_->embed(texts_, table, x, 6.5f);
+  reference_->embed(texts_, table, expected, 6.5f);
+  EXPECT_TRUE(same_bits(x, expected));
+  backend_->embed_backward(texts_, dx, dtable, 6.5f);
+  reference_->embed_backward(texts_, dx, expected_dtable, 6.5f);
+  EXPECT_LT(relative_error(dtable, expected_dtable), 1e-6);
 }
 
 TEST_P(Operations, Pooling) {

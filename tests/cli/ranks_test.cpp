@@ -146,6 +146,34 @@ TEST_F(RanksOfProgram, EvalPrintsAndWritesWhatOneProcessDoes) {
   EXPECT_EQ(several.err.find(said), several.err.rfind(said));  // by rank 0 alone
 }
 
+TEST_F(RanksOfProgram, RerankWritesTheRunOfOneProcess) {
+  ASSERT_EQ(
+      sgpt({"bm25", "--data_path", (home_ / "data").string(), "--run_file", (home_ / "first.trec").string()}).status,
+      0);
+  const auto words = [&](const char* run_file) {
+    return std::vector<std::string>{"rerank",
+                                    "--model",
+                                    (home_ / "model").string(),
+                                    "--run",
+                                    (home_ / "first.trec").string(),
+                                    "--data_path",
+                                    (home_ / "data").string(),
+                                    "--template",
+                                    "A",
+                                    "--run_file",
+                                    (home_ / run_file).string()};
+  };
+  const Outcome one = sgpt(words("one.trec"));
+  ASSERT_EQ(one.status, 0) << one.err;
+  for (const int ranks : {2, 3}) {
+    const Outcome several = run_command(under_mpirun(ranks, words("several.trec")));
+    ASSERT_EQ(several.status, 0) << several.err;
+    EXPECT_EQ(several.out, one.out);
+    EXPECT_EQ(text_of(home_ / "several.trec"), text_of(home_ / "one.trec"));
+    fs::remove(home_ / "several.trec");
+  }
+}
+
 TEST_F(RanksOfProgram, AMistakeInTheMiddleEndsAllRanksOfEncode) {
   std::ofstream(home_ / "broken.jsonl") << "{\"text\": \"a\"}\n{\"text\": \"b\"}\n{\n";
   const Outcome outcome =

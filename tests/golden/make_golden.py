@@ -225,6 +225,62 @@ def write_metrics():
     write_json(OUT / "metrics" / "case.json", {"qrels": qrels, "run": run, "per_query": per_query, "mean_rounded_5": mean})
 
 
+class Today:
+    """A decoder of today in a plain folder, ids in place of texts: what it must compute, and the gradients of one step."""
+
+    def __init__(self, name, model, vocabulary):
+        self.path, self.model, self.random = OUT / "models-today" / name, model, random.Random(name)
+        self.vocabulary = vocabulary
+        model.save_pretrained(self.path)
+        (self.path / "generation_config.json").unlink(missing_ok=True)
+
+    def ids(self, length):
+        return [self.random.randrange(self.vocabulary) for _ in range(length)]
+
+    def hidden(self, ids):
+        return self.model(torch.tensor([ids])).last_hidden_state[0]
+
+    def write_encode(self):
+        cases, tensors = [], {}
+        with torch.no_grad():
+            for i, length in enumerate((1, 2, 7, 19, 30)):
+                ids = self.ids(length)
+                h = self.hidden(ids)
+                cases.append({"ids": ids})
+                tensors[f"{i}.last_hidden_state"] = h.clone()
+                for mode in MODES:
+                    tensors[f"{i}.{mode}"] = Folder.pooled(h, mode).clone()
+        write_json(self.path / "encode_cases.json", cases)
+        save_file(tensors, self.path / "encode_expected.safetensors")
+
+    def write_training(self):
+        ids = {"queries": [self.ids(5), self.ids(9)], "documents": [self.ids(n) for n in (12, 7, 1, 16)]}
+
+        def unit(texts):
+            return torch.nn.functional.normalize(torch.stack([self.hidden(t)[-1] for t in texts]), dim=1)
+        scores = SCALE * unit(ids["queries"]) @ unit(ids["documents"]).T
+        loss = torch.nn.functional.cross_entropy(scores, torch.arange(len(scores)))
+        loss.backward()
+        save_file({n: v.grad.clone().contiguous() for n, v in self.model.named_parameters()},
+                  self.path / "train_full_grads.safetensors")
+        write_json(self.path / "train_full.json", {"pooling": "lasttoken", "scale": SCALE, "ids": ids, "log": [{"loss": loss.item()}]})
+
+
+def write_today():
+    sizes = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+             "num_key_value_heads": 2, "max_position_embeddings": 64, "use_cache": False, "attention_dropout": 0.0}
+    qwen3 = transformers.Qwen3Config(**sizes, head_dim=6, use_sliding_window=True, sliding_window=5, max_window_layers=1,
+                                     tie_word_embeddings=True)
+    gemma3 = transformers.Gemma3TextConfig(**sizes, head_dim=6, query_pre_attn_scalar=5, sliding_window=9,
+                                           layer_types=["sliding_attention", "full_attention"],
+                                           use_bidirectional_attention=True)
+    for name, model in (("golden-qwen3", transformers.Qwen3Model(qwen3)), ("golden-embeddinggemma", transformers.Gemma3TextModel(gemma3))):
+        model.set_attn_implementation("eager")
+        today = Today(name, random_weights(model, 1), sizes["vocab_size"])
+        today.write_encode()
+        today.write_training()
+
+
 def write_model(name, model, tokenizer):
     folder = Folder(name, random_weights(model, 1), tokenizer, model.config.hidden_size, 40)
     folder.write_encode()
@@ -254,6 +310,7 @@ def main():
     config = transformers.GPTJConfig(**sizes, n_embd=16, n_layer=2, n_head=2, n_positions=40, rotary_dim=4,
                                      resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
     write_model("golden-gptj", transformers.GPTJModel(config), gpt2)
+    write_today()
     write_metrics()
 
 

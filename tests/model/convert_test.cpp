@@ -206,7 +206,7 @@ TEST(Convert, TheFolderIsOfTheSameKind) {
   }
   EXPECT_FALSE(fs::exists(temp / "target" / "training.log"));
   EXPECT_EQ(json_of(temp / "target" / "config.json")["torch_dtype"], "float16");
-  EXPECT_TRUE(Checkpoint::open(temp / "target").find("ln_f.bias")->prefixed);
+  EXPECT_EQ(Checkpoint::open(temp / "target").find("ln_f.bias")->prefix, "transformer.");
 }
 
 TEST(Convert, WeightsInAFolderOfTheirOwnStayThere) {

@@ -177,17 +177,27 @@ TEST_P(DecoderOnEachBackend, LayersComputedAgainGiveTheSameBits) {
   const Model any(folder.path(), backend());
   const auto bias = [](std::string_view name) { return name.find("bias") != std::string_view::npos; };
   const auto none = [](std::string_view) { return false; };
-  std::vector<TrainedParameters> choices{all_of_them(), TrainedParameters{bias, none}, only("ln_f.bias")};
+  const auto names_norm = [](std::string_view name) { return name.find("norm") != std::string_view::npos; };
+  const bool with_biases = has_bias(any.model.config(), Role::last_norm);
+  const std::string last = name_of(any.model, Role::last_norm, with_biases, 0);
+  std::vector<TrainedParameters> choices{
+      all_of_them(), with_biases ? TrainedParameters{bias, none} : TrainedParameters{names_norm, none}, only(last)};
   for (const auto& [role, is_bias, layer] :
        std::vector<std::tuple<Role, bool, std::int64_t>>{{Role::narrow, true, 1},
+                                                         {Role::feed_forward_norm, false, 1},
+                                                         {Role::narrow, false, 1},
+                                                         {Role::gate, false, 1},
                                                          {Role::widen, false, 1},
+                                                         {Role::attention_norm, false, 1},
                                                          {Role::attention_out, false, 1},
+                                                         {Role::key_norm, false, 1},
+                                                         {Role::query_norm, false, 1},
                                                          {Role::query, false, 1},
                                                          {Role::norm1, true, 2},
                                                          {Role::position_embedding, false, 0},
                                                          {Role::token_embedding, false, 0}}) {
     const std::string name = name_of(any.model, role, is_bias, layer);
-    if (!name.empty() && name.find("ln_f") == name.npos) choices.push_back(only(name));
+    if (!name.empty()) choices.push_back(only(name));
   }
   for (const TrainedParameters& which : choices) {
     Model setup(folder.path(), backend(), which);
@@ -245,7 +255,9 @@ TEST_P(DecoderOnEachBackend, ATextLongerThanThePositionsIsRefused) {
 TEST_P(DecoderOnEachBackend, KeepsAsManyBytesAsItSays) {
   const TempFolder folder;
   write(folder.path(), 64, 4, 16);  // rows that need no padding
-  const std::string narrow = name_of(Model(folder.path(), backend()).model, Role::narrow, true, 2);
+  const Model any(folder.path(), backend());
+  const bool with_bias = has_bias(any.model.config(), Role::narrow);
+  const std::string narrow = name_of(any.model, Role::narrow, with_bias, 2);
   for (const TrainedParameters& which : {all_of_them(), only(narrow)}) {
     Model setup(folder.path(), backend(), which);
     setup.batch = {};

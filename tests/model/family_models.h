@@ -17,7 +17,8 @@
 namespace sgpt::testing {
 
 inline const std::vector<std::string>& family_names() {
-  static const std::vector<std::string> names{"bloom", "gpt2", "gpt_neo", "gptj"};
+  static const std::vector<std::string> names{"bloom",   "gpt2",  "gpt_neo", "gptj",       "llama",
+                                              "mistral", "qwen2", "qwen3",   "gemma3_text"};
   return names;
 }
 
@@ -25,6 +26,7 @@ inline const std::vector<std::string>& family_names() {
 inline Architecture tiny_architecture(const std::string& family, std::int64_t hidden, std::int64_t layers,
                                       std::int64_t heads) {
   Architecture a = make_architecture(family, {hidden, layers, heads, tiny_vocabulary(), 64});
+  if (family == "mistral") a.windows.assign(static_cast<std::size_t>(layers), 3);
   for (std::int64_t& window : a.windows) window = window > 0 ? 3 : 0;
   return a;
 }
@@ -34,7 +36,7 @@ inline std::filesystem::path write_family_model(const std::filesystem::path& fol
   std::filesystem::create_directories(folder);
   nlohmann::ordered_json config{{"model_type", architecture.family->model_type}};
   architecture.family->write(architecture, config);
-  if (!architecture.windows.empty()) config["window_size"] = 3;
+  if (config.contains("window_size")) config["window_size"] = 3;
   std::ofstream(folder / "config.json") << config.dump();
   std::mt19937 random(1);
   std::vector<std::unique_ptr<std::vector<float>>> values;
@@ -44,7 +46,8 @@ inline std::filesystem::path write_family_model(const std::filesystem::path& fol
     const bool gain = info.kind == ParameterKind::vector && !info.bias;
     const float width = info.kind == ParameterKind::embedding ? 1.0f : gain ? 0.3f : 0.2f;
     for (float& value : *values.back()) {
-      value = (gain ? 1.0f : 0.0f) + width * (static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f);
+      value =
+          (gain ? 1.0f - architecture.norm_plus : 0.0f) + width * (static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f);
     }
     tensors.push_back({info.name, DType::f32, info.shape(), std::as_bytes(std::span(*values.back())), {}});
   }

@@ -113,8 +113,8 @@ TEST_F(StsFiles, RowsAreAppendedAsSentenceTransformersDoes) {
   StsResult result;
   result.cosine = {0.5, 1};
   result.dot = {0.25, std::nan("")};
-  append_sts_row(csv, 0, 440, result);
-  append_sts_row(csv, 0, -1, result);
+  append_sts_row(csv, {0, 440, result});
+  append_sts_row(csv, {0, -1, result});
   std::ifstream file(csv, std::ios::binary);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}),
             "epoch,steps,cosine_pearson,cosine_spearman,euclidean_pearson,euclidean_spearman,manhattan_pearson,"
@@ -122,7 +122,7 @@ TEST_F(StsFiles, RowsAreAppendedAsSentenceTransformersDoes) {
             "0,440,0.5,1.0,0.0,0.0,0.0,0.0,0.25,nan\r\n"
             "0,-1,0.5,1.0,0.0,0.0,0.0,0.0,0.25,nan\r\n");
   EXPECT_EQ(result.main_score(), 1);
-  EXPECT_THROW(append_sts_row(home_.write("other.csv", "a,b\n1,2\n"), 0, 0, result), UserError);
+  EXPECT_THROW(append_sts_row(home_.write("other.csv", "a,b\n1,2\n"), {0, 0, result}), UserError);
 }
 
 }  // namespace

@@ -50,8 +50,47 @@ TEST(WordScanner, Gpt2PatternAsTheEngineSplits) {
   }
 }
 
+/// random_text() with contractions of either case, and the characters that these patterns care about.
+std::string todays_text(Random& random) {
+  static constexpr std::string_view kTelling[] = {"'S",
+                                                  "'re",
+                                                  "'VE",
+                                                  "'lL",
+                                                  "'\u017F",
+                                                  "'\u017Ft",
+                                                  "\r\n",
+                                                  "\n ",
+                                                  "\u2028",
+                                                  "123",
+                                                  "\u0661\u0662\u0663\u0664",
+                                                  "\uFB05",
+                                                  "'\uFB05",
+                                                  "\u0149",
+                                                  " .\n",
+                                                  "\t"};
+  std::string text;
+  const std::uint32_t parts = 1 + random.below(8);
+  for (std::uint32_t i = 0; i < parts; ++i) {
+    text += random.below(2) == 0 ? std::string(kTelling[random.below(std::size(kTelling))])
+                                 : testing::random_text(random, random.below(6));
+  }
+  return text;
+}
+
+TEST(WordScanner, PatternsOfTodayAsTheEngineSplits) {
+  for (const std::string_view pattern : {kLlama3Pattern, kQwenPattern}) {
+    const PreTokenizer scanner = splitter(pattern, false);
+    const PreTokenizer engine = splitter(pattern, true);
+    Random random(3);
+    for (int i = 0; i < 8000; ++i) {
+      const std::string text = todays_text(random);
+      ASSERT_EQ(words_of(scanner, text), words_of(engine, text)) << text;
+    }
+  }
+}
+
 TEST(WordScanner, StopsWhenAsked) {
-  for (const std::string_view pattern : {kBloomPattern, kGpt2Pattern}) {
+  for (const std::string_view pattern : {kBloomPattern, kGpt2Pattern, kLlama3Pattern, kQwenPattern}) {
     for (const bool by_engine : {false, true}) {
       int seen = 0;
       const bool finished = splitter(pattern, by_engine).for_each_word("one two, three four", [&](std::string_view) {
@@ -68,6 +107,10 @@ TEST(WordScanner, KnownSplits) {
             (Words{"Hi", " ", " you", ", (", "me", "|", "us", ")!"}));
   EXPECT_EQ(words_of(splitter(kGpt2Pattern, false), "I'll  go 12x \n ok's  "),
             (Words{"I", "'ll", " ", " go", " 12", "x", " \n", " ok", "'s", "  "}));
+  EXPECT_EQ(
+      words_of(splitter(kLlama3Pattern, false), "I'LL  go\t(now) 1234 \n\n it'\u017F...\n "),
+      (Words{"I", "'LL", " ", " go", "\t", "(now", ")", " ", "123", "4", " \n\n", " it", "'\u017F", "...\n", " "}));
+  EXPECT_EQ(words_of(splitter(kQwenPattern, false), "in 1234"), (Words{"in", " ", "1", "2", "3", "4"}));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "temp_folder.h"
 #include "tiny_model.h"
 #include "train/trainer.h"
+#include "train/training_plan.h"
 
 namespace sgpt {
 namespace {
@@ -56,6 +57,26 @@ TEST_F(StepMemoryTest, IsThatOfTheLargestChunk) {
   EXPECT_LT(least.kept, whole.kept / 10);
   EXPECT_LT(least.working, whole.working);
   EXPECT_EQ(plan_step(model_, batch(16), 4, whole.kept).computed_again, 0);
+}
+
+TEST_F(StepMemoryTest, IsWhatWasPlannedBeforeTheModelWasLoaded) {
+  TrainingBatch full;
+  for (int column = 0; column < 3; ++column) {
+    TokenBatch& texts = full.columns.emplace_back();
+    for (int row = 0; row < 10; ++row) texts.add(std::vector<std::int32_t>(30, 5));
+  }
+  for (const std::uint64_t memory : {std::uint64_t{0}, std::uint64_t{1} << 21, std::uint64_t{1} << 40}) {
+    const TrainingPlan plan = plan_training(*backend_, model_.config(), DType::f32,
+                                            {.batch = 10,
+                                             .chunk_size = 4,
+                                             .max_seq_length = 30,
+                                             .activation_memory = memory,
+                                             .biases_alone = true});
+    const StepMemory step = plan_step(model_, full, 4, memory);
+    EXPECT_EQ(plan.kept, step.kept);
+    EXPECT_EQ(plan.working, step.working);
+    EXPECT_DOUBLE_EQ(plan.computed_again, step.computed_again);
+  }
 }
 
 TEST_F(StepMemoryTest, WithEnoughMemoryTheWholeBatchIsAChunk) {

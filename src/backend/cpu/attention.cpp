@@ -1,4 +1,4 @@
-// Causal attention of one head over one text, a block of query rows at a time: the scores of a block lie in the cache,
+// Attention of one head over one text, a block of query rows at a time: the scores of a block lie in the cache,
 // and both products run through the micro-kernel. Texts are short (300 tokens, mostly), so a row of scores is kept
 // whole and its softmax is exact; memory is 24 rows of scores a thread however long the text is.
 #include "backend/cpu/simd.h"
@@ -29,7 +29,7 @@ struct Softmax {
 HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::int64_t begin, std::int64_t end,
                                float* row) {
   const F f;
-  const std::int64_t first = head.first_key(i), keys = i + 1;
+  const std::int64_t first = head.first_key(i), keys = head.end_key(i);
   const Floats lowest = broadcast(-1e30f);
   Floats highest = lowest;
   for (std::int64_t j = first; j < keys; j += lanes()) {
@@ -50,25 +50,23 @@ HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::i
   return {top, sum_of(sum)};
 }
 
-void attend_head(const AttentionHead& head, HeadRows<float> y, float* log_sums, Workspace& workspace) {
+/// One of a group's query heads, with the keys and values of all of them in panels.
+HWY_INLINE void attend_query_head(const AttentionHead& head, HeadRows<float> y, float* log_sums, const float* keys,
+                                  const float* values, Workspace& workspace) {
   const std::int64_t n = head.length, dim = head.dim;
   const std::int64_t stride = score_stride(n), out_stride = round_up(dim, panel_width());
-  float* keys = workspace.floats(kKeys, panels_size(dim, n));      // Kᵀ [dim, n]
-  float* values = workspace.floats(kValues, panels_size(n, dim));  // V [n, dim]
   float* queries = workspace.floats(kQueries, kBlockRows * dim);
   float* scores = workspace.floats(kScores, kBlockRows * stride);
   float* out = workspace.floats(kOut, kBlockRows * out_stride);
-  pack_panels(head.k.data, 1, head.k.stride, dim, n, keys);
-  pack_panels(head.v.data, head.v.stride, 1, n, dim, values);
 
   for (std::int64_t first = 0; first < n; first += kBlockRows) {
     const std::int64_t rows = HWY_MIN(kBlockRows, n - first), begin = block_begin(head, first);
     copy_rows(head.q.data + first * head.q.stride, head.q.stride, rows, dim, queries);
-    multiply_below_diagonal(begin, first, rows, dim, queries, keys, scores, stride);
+    const std::int64_t end = head.end_key(first + rows - 1);
+    multiply_seen(head, begin, first, rows, queries, keys, scores, stride);
     Softmax softmax[kBlockRows];
-    for (std::int64_t r = 0; r < rows; ++r)
-      softmax[r] = softmax_row(head, first + r, begin, first + rows, scores + r * stride);
-    multiply_triangle(begin, first, rows, n, dim, scores, stride, values, out, out_stride);
+    for (std::int64_t r = 0; r < rows; ++r) softmax[r] = softmax_row(head, first + r, begin, end, scores + r * stride);
+    multiply_weights(head, begin, first, rows, scores, stride, values, out, out_stride);
     for (std::int64_t r = 0; r < rows; ++r) {
       const Floats scale = broadcast(1.0f / softmax[r].sum);
       float* to = y.data + (first + r) * y.stride;
@@ -80,6 +78,21 @@ void attend_head(const AttentionHead& head, HeadRows<float> y, float* log_sums, 
   }
 }
 
+void attend_head(const AttentionHead& first, const HeadGroup& group, HeadRows<float> y, float* log_sums,
+                 Workspace& workspace) {
+  const std::int64_t n = first.length, dim = first.dim;
+  float* keys = workspace.floats(kKeys, panels_size(dim, n));      // Kᵀ [dim, n]
+  float* values = workspace.floats(kValues, panels_size(n, dim));  // V [n, dim]
+  pack_panels(first.k.data, 1, first.k.stride, dim, n, keys);
+  pack_panels(first.v.data, first.v.stride, 1, n, dim, values);
+  AttentionHead head = first;
+  for (std::int64_t h = 0; h < group.size; ++h) {
+    head.q.data = first.q.data + h * group.stride;
+    head.slope = group.slopes ? group.slopes[h] : 0;
+    attend_query_head(head, {y.data + h * dim, y.stride}, log_sums ? log_sums + h : nullptr, keys, values, workspace);
+  }
+}
+
 }  // namespace sgpt::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -88,8 +101,9 @@ namespace sgpt::cpu {
 
 HWY_EXPORT(attend_head);
 
-void attend(const AttentionHead& head, HeadRows<float> y, float* log_sums, Workspace& workspace) {
-  HWY_DYNAMIC_DISPATCH(attend_head)(head, y, log_sums, workspace);
+void attend(const AttentionHead& head, const HeadGroup& group, HeadRows<float> y, float* log_sums,
+            Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(attend_head)(head, group, y, log_sums, workspace);
 }
 
 }  // namespace sgpt::cpu

@@ -1,6 +1,6 @@
-// The gradient of causal attention, one head of one text: the probabilities are computed again from the log sums (as
-// FlashAttention does, arXiv 2205.14135), a block of query rows at a time, so nothing of size n² is kept. One task owns
-// all gradients of its head and text, so the order of every sum is fixed.
+// The gradient of attention, one head of keys and values of one text: the probabilities are computed again from the log
+// sums (as FlashAttention does, arXiv 2205.14135), a block of query rows at a time, so nothing of size n² is kept. One
+// task owns all gradients of its head and text, so the order of every sum is fixed.
 #include "backend/cpu/simd.h"
 
 #include "backend/cpu/vector_ops.h"
@@ -35,7 +35,7 @@ enum BackwardSlot : std::size_t {
 HWY_INLINE void softmax_backward_row(const AttentionHead& head, std::int64_t i, std::int64_t begin, std::int64_t end,
                                      float* p, float* ds) {
   const F f;
-  const std::int64_t first = head.first_key(i), keys = i + 1;
+  const std::int64_t first = head.first_key(i), keys = head.end_key(i);
   const Floats log_sum = broadcast(head.log_sums[i * head.heads]);
   Floats sum = hn::Zero(f);
   for (std::int64_t j = first; j < keys; j += lanes()) {
@@ -55,15 +55,15 @@ HWY_INLINE void softmax_backward_row(const AttentionHead& head, std::int64_t i, 
   }
 }
 
-/// sums[keys, dim] += weightsᵀ · panels for the keys from `begin` on, over the query rows at or past each key.
-HWY_INLINE void add_transposed(std::int64_t begin, std::int64_t first_row, std::int64_t rows, std::int64_t dim,
-                               const float* weights, std::int64_t stride, const float* panels, float* sums,
-                               std::int64_t sums_stride) {
-  const std::int64_t keys = first_row + rows;
-  for (std::int64_t first = 0; first < dim; first += panel_width()) {
-    for (std::int64_t j = begin; j < keys; j += kKernelRows) {
-      const std::int64_t skipped = HWY_MAX(std::int64_t{0}, j - first_row);
-      panel_times_rows(HWY_MIN(kKernelRows, keys - j), dim - first, {weights + skipped * stride + j, 1, stride},
+/// sums[keys, dim] += weightsᵀ · panels for the keys from `begin` to `end`, over the query rows from the first that
+/// sees a key on.
+HWY_INLINE void add_transposed(const AttentionHead& head, std::int64_t begin, std::int64_t end, std::int64_t first_row,
+                               std::int64_t rows, const float* weights, std::int64_t stride, const float* panels,
+                               float* sums, std::int64_t sums_stride) {
+  for (std::int64_t first = 0; first < head.dim; first += panel_width()) {
+    for (std::int64_t j = begin; j < end; j += kKernelRows) {
+      const std::int64_t skipped = HWY_MAX(std::int64_t{0}, head.first_query(j) - first_row);
+      panel_times_rows(HWY_MIN(kKernelRows, end - j), head.dim - first, {weights + skipped * stride + j, 1, stride},
                        panels + first * rows + skipped * panel_width(), rows - skipped, sums + j * sums_stride + first,
                        sums_stride, true);
     }
@@ -77,8 +77,9 @@ HWY_INLINE void store_rows(const float* from, std::int64_t from_stride, std::int
   }
 }
 
-void attend_head_backward(const AttentionHead& head, HeadRows<const float> dy, const AttentionGradients& gradients,
-                          Workspace& workspace) {
+void attend_head_backward(const AttentionHead& one, const HeadGroup& group, HeadRows<const float> dys_of_group,
+                          const AttentionGradients& gradients, Workspace& workspace) {
+  AttentionHead head = one;
   const std::int64_t n = head.length, dim = head.dim;
   const std::int64_t stride = score_stride(n), wide = round_up(dim, panel_width());
   const auto panels = [&](BackwardSlot slot, std::int64_t inner, std::int64_t cols) {
@@ -98,21 +99,29 @@ void attend_head_backward(const AttentionHead& head, HeadRows<const float> dy, c
   std::memset(dk, 0, static_cast<std::size_t>(n * wide) * sizeof(float));
   std::memset(dv, 0, static_cast<std::size_t>(n * wide) * sizeof(float));
 
-  for (std::int64_t first = 0; first < n; first += kBackwardRows) {
-    const std::int64_t rows = HWY_MIN(kBackwardRows, n - first), begin = block_begin(head, first);
-    copy_rows(head.q.data + first * head.q.stride, head.q.stride, rows, dim, queries);
-    copy_rows(dy.data + first * dy.stride, dy.stride, rows, dim, dys);
-    pack_panels(queries, dim, 1, rows, dim, query_panels);
-    pack_panels(dys, dim, 1, rows, dim, dy_panels);
-    multiply_below_diagonal(begin, first, rows, dim, queries, keys_t, p, stride);
-    multiply_below_diagonal(begin, first, rows, dim, dys, values_t, ds, stride);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      softmax_backward_row(head, first + r, begin, first + rows, p + r * stride, ds + r * stride);
+  for (std::int64_t h = 0; h < group.size; ++h) {
+    head.q.data = one.q.data + h * group.stride;
+    head.log_sums = one.log_sums + h;
+    head.slope = group.slopes ? group.slopes[h] : 0;
+    const HeadRows<const float> dy{dys_of_group.data + h * dim, dys_of_group.stride};
+    const HeadRows<float> dq_rows{gradients.dq.data + h * gradients.dq_stride, gradients.dq.stride};
+    for (std::int64_t first = 0; first < n; first += kBackwardRows) {
+      const std::int64_t rows = HWY_MIN(kBackwardRows, n - first), begin = block_begin(head, first);
+      const std::int64_t end = head.end_key(first + rows - 1);
+      copy_rows(head.q.data + first * head.q.stride, head.q.stride, rows, dim, queries);
+      copy_rows(dy.data + first * dy.stride, dy.stride, rows, dim, dys);
+      pack_panels(queries, dim, 1, rows, dim, query_panels);
+      pack_panels(dys, dim, 1, rows, dim, dy_panels);
+      multiply_seen(head, begin, first, rows, queries, keys_t, p, stride);
+      multiply_seen(head, begin, first, rows, dys, values_t, ds, stride);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        softmax_backward_row(head, first + r, begin, end, p + r * stride, ds + r * stride);
+      }
+      add_transposed(head, begin, end, first, rows, p, stride, dy_panels, dv, wide);
+      add_transposed(head, begin, end, first, rows, ds, stride, query_panels, dk, wide);
+      multiply_weights(head, begin, first, rows, ds, stride, keys, dq, wide);
+      store_rows(dq, wide, rows, dim, dq_rows.data + first * dq_rows.stride, dq_rows.stride);
     }
-    add_transposed(begin, first, rows, dim, p, stride, dy_panels, dv, wide);
-    add_transposed(begin, first, rows, dim, ds, stride, query_panels, dk, wide);
-    multiply_triangle(begin, first, rows, n, dim, ds, stride, keys, dq, wide);
-    store_rows(dq, wide, rows, dim, gradients.dq.data + first * gradients.dq.stride, gradients.dq.stride);
   }
   store_rows(dk, wide, n, dim, gradients.dk.data, gradients.dk.stride);
   store_rows(dv, wide, n, dim, gradients.dv.data, gradients.dv.stride);
@@ -126,9 +135,9 @@ namespace sgpt::cpu {
 
 HWY_EXPORT(attend_head_backward);
 
-void attend_backward(const AttentionHead& head, HeadRows<const float> dy, const AttentionGradients& gradients,
-                     Workspace& workspace) {
-  HWY_DYNAMIC_DISPATCH(attend_head_backward)(head, dy, gradients, workspace);
+void attend_backward(const AttentionHead& head, const HeadGroup& group, HeadRows<const float> dy,
+                     const AttentionGradients& gradients, Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(attend_head_backward)(head, group, dy, gradients, workspace);
 }
 
 }  // namespace sgpt::cpu

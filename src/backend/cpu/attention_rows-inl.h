@@ -27,12 +27,13 @@ HWY_INLINE std::int64_t block_begin(const AttentionHead& head, std::int64_t firs
 }
 
 /// scores[rows, keys] = queries · panels for the rows from `first_row` of a text on and the keys from `begin`, where a
-/// panel begins; what lies wholly past the diagonal is left undefined.
-HWY_INLINE void multiply_below_diagonal(std::int64_t begin, std::int64_t first_row, std::int64_t rows, std::int64_t dim,
-                                        const float* queries, const float* panels, float* scores, std::int64_t stride) {
-  for (std::int64_t first = begin; first < first_row + rows; first += panel_width()) {
+/// panel begins; what lies wholly past the keys that rows see is left undefined.
+HWY_INLINE void multiply_seen(const AttentionHead& head, std::int64_t begin, std::int64_t first_row, std::int64_t rows,
+                              const float* queries, const float* panels, float* scores, std::int64_t stride) {
+  const std::int64_t dim = head.dim, end = head.end_key(first_row + rows - 1);
+  for (std::int64_t first = begin; first < end; first += panel_width()) {
     for (std::int64_t r = 0; r < rows; r += kKernelRows) {
-      const std::int64_t group = HWY_MIN(kKernelRows, rows - r), keys = first_row + r + group;
+      const std::int64_t group = HWY_MIN(kKernelRows, rows - r), keys = head.end_key(first_row + r + group - 1);
       if (keys <= first) continue;
       panel_times_rows(group, keys - first, {queries + r * dim, dim, 1}, panels + first * dim, dim,
                        scores + r * stride + first, stride, false);
@@ -40,17 +41,18 @@ HWY_INLINE void multiply_below_diagonal(std::int64_t begin, std::int64_t first_r
   }
 }
 
-/// out[rows, dim] = weights[rows, keys] · panels, each row over the keys from `begin` up to its own (weights of those
-/// that it does not see being zero).
-HWY_INLINE void multiply_triangle(std::int64_t begin, std::int64_t first_row, std::int64_t rows, std::int64_t length,
-                                  std::int64_t dim, const float* weights, std::int64_t stride, const float* panels,
-                                  float* out, std::int64_t out_stride) {
-  for (std::int64_t first = 0; first < dim; first += panel_width()) {
+/// out[rows, dim] = weights[rows, keys] · panels, each row over the keys from `begin` up to the last that it sees
+/// (weights of those that it does not see being zero).
+HWY_INLINE void multiply_weights(const AttentionHead& head, std::int64_t begin, std::int64_t first_row,
+                                 std::int64_t rows, const float* weights, std::int64_t stride, const float* panels,
+                                 float* out, std::int64_t out_stride) {
+  for (std::int64_t first = 0; first < head.dim; first += panel_width()) {
     for (std::int64_t r = 0; r < rows; r += kKernelRows) {
       const std::int64_t group = HWY_MIN(kKernelRows, rows - r);
-      panel_times_rows(group, dim - first, {weights + r * stride + begin, stride, 1},
-                       panels + first * length + begin * panel_width(), first_row + r + group - begin,
-                       out + r * out_stride + first, out_stride, false);
+      panel_times_rows(group, head.dim - first, {weights + r * stride + begin, stride, 1},
+                       panels + first * head.length + begin * panel_width(),
+                       head.end_key(first_row + r + group - 1) - begin, out + r * out_stride + first, out_stride,
+                       false);
     }
   }
 }

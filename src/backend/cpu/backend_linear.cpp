@@ -184,9 +184,9 @@ std::unique_ptr<PackedWeight> CpuBackend::packed(const StridedMatrix& weight, We
 void CpuBackend::repack(PackedWeight& weight) { dynamic_cast<CpuWeight&>(weight).fill(workspaces_); }
 
 void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
-                        Matrix before_gelu) {
-  checks::multiplies(x, weight, y, before_gelu);
-  const LinearEpilogue finish{bias, epilogue, y, before_gelu};
+                        Matrix before) {
+  checks::multiplies(x, weight, y, before);
+  const LinearEpilogue finish{bias, epilogue, y, before};
   cpu_weight(weight).multiply(products_, strided(x), [&](const Tile& tile) { finish_linear(finish, tile); });
 }
 

@@ -32,24 +32,30 @@ class CpuBackend final : public Backend {
   PackedMemory plan_pack(const WeightToPack& weight) const override;
   void repack(PackedWeight& weight) override;
 
-  void embed(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
-  void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;
+  void embed(const PackedTexts& texts, ConstMatrix table, Matrix x, float factor) override;
+  void embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable, float factor) override;
   void add_positions(const PackedTexts& texts, ConstMatrix table, Matrix x) override;
   void add_positions_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) override;
 
   void layer_norm(ConstMatrix x, ConstMatrix weight, const Bias& bias, float eps, Matrix y, Matrix stats) override;
   void layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, ConstMatrix dy, Matrix dx,
                            Matrix dweight, Matrix dbias) override;
+  void rms_norm(ConstMatrix x, ConstMatrix weight, const RmsNorm& norm, Matrix y, Matrix stats) override;
+  void rms_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, const RmsNorm& norm, ConstMatrix dy,
+                         Matrix dx, Matrix dweight) override;
 
   void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
-              Matrix before_gelu) override;
+              Matrix before) override;
   void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) override;
   void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) override;
   void linear_backward_bias(ConstMatrix dy, Matrix dbias) override;
   void gelu(ConstMatrix z, Matrix y) override;
   void gelu_backward(ConstMatrix z, Matrix dy) override;
+  void gate(Activation activation, ConstMatrix a, ConstMatrix u, Matrix y) override;
+  void gate_backward(Activation activation, ConstMatrix a, ConstMatrix u, Matrix dy, Matrix da) override;
 
-  void rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, bool back) override;
+  void rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, Pairing pairing,
+              bool back) override;
   void attention(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options, Matrix y,
                  Matrix log_sums) override;
   void attention_backward(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,

@@ -1,5 +1,5 @@
-// Operations on rows, columns or single elements: moving data, embedding, LayerNorm, bias gradients, GELU, the
-// optimiser.
+// Operations on rows, columns or single elements: moving data, embedding, LayerNorm, RMSNorm, bias gradients, GELU,
+// gates, the optimiser.
 #include <cstring>
 #include <numeric>
 #include <vector>
@@ -27,6 +27,9 @@ constexpr std::int64_t kElementsPerTask = 16384;
 constexpr std::int64_t kRowsPerSum = 64;
 constexpr std::int64_t kColumnsPerTask = 512;
 
+/// Rows may be heads, many and short.
+std::int64_t rows_per_task(std::int64_t cols) { return std::max(kRowsPerTask, kElementsPerTask / cols); }
+
 }  // namespace
 
 void CpuBackend::upload(ConstMatrix host, Matrix device) {
@@ -42,21 +45,27 @@ void CpuBackend::zero(Matrix x) {
 
 PackedTexts CpuBackend::place(const TokenBatch& batch, Arena&) { return view_of(batch); }
 
-void CpuBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x) {
+void CpuBackend::embed(const PackedTexts& texts, ConstMatrix table, Matrix x, float factor) {
   checks::embeds(texts, table, x);
   parallel_ranges(texts.tokens, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       convert_to_floats(table.slice(texts.ids[t], 1).data, table.type, table.cols, x.f32_row(t));
+      if (factor != 1) scale(factor, table.cols, x.f32_row(t));
     }
   });
 }
 
-void CpuBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable) {
+void CpuBackend::embed_backward(const PackedTexts& texts, ConstMatrix dx, Matrix dtable, float factor) {
   checks::embeds_backward(texts, dx, dtable);
   // By columns, so that each thread walks the tokens in their order.
   parallel_ranges(dx.cols, kColumnsPerTask / 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = 0; t < texts.tokens; ++t) {
-      add_to(dx.f32_row(t) + begin, end - begin, dtable.f32_row(texts.ids[t]) + begin);
+      float* to = dtable.f32_row(texts.ids[t]) + begin;
+      if (factor == 1) {
+        add_to(dx.f32_row(t) + begin, end - begin, to);
+      } else {
+        add_scaled(dx.f32_row(t) + begin, factor, end - begin, to);
+      }
     }
   });
 }
@@ -121,6 +130,41 @@ void CpuBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatr
   add_up(dbias, 1);
 }
 
+void CpuBackend::rms_norm(ConstMatrix x, ConstMatrix weight, const RmsNorm& norm, Matrix y, Matrix stats) {
+  checks::normalizes_squares(x, weight, y, stats);
+  parallel_ranges(x.rows, rows_per_task(x.cols), [&](std::int64_t begin, std::int64_t end) {
+    rms_norm_rows({.x = x.f32_row(begin),
+                   .weight = weight.f32(),
+                   .norm = norm,
+                   .rows = end - begin,
+                   .d = x.cols,
+                   .y = y.f32_row(begin),
+                   .stats = stats ? stats.f32() + begin : nullptr});
+  });
+}
+
+void CpuBackend::rms_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, const RmsNorm& norm,
+                                   ConstMatrix dy, Matrix dx, Matrix dweight) {
+  checks::normalizes_squares_backward(x, stats, weight, dy, dx, dweight);
+  const std::int64_t d = x.cols, pieces = (x.rows + kRowsPerSum - 1) / kRowsPerSum;
+  std::vector<float> sums(dweight ? static_cast<std::size_t>(pieces * d) : 0);
+  parallel_ranges(x.rows, kRowsPerSum, [&](std::int64_t begin, std::int64_t end) {
+    rms_norm_backward_rows({.x = x.f32_row(begin),
+                            .stats = stats.f32() + begin,
+                            .weight = weight.f32(),
+                            .dy = dy.f32_row(begin),
+                            .norm = norm,
+                            .dx = dx.f32_row(begin),
+                            .dweight = dweight ? sums.data() + begin / kRowsPerSum * d : nullptr,
+                            .rows = end - begin,
+                            .d = d});
+  });
+  if (!dweight) return;
+  std::vector<double> total(static_cast<std::size_t>(d));
+  for (std::int64_t p = 0; p < pieces; ++p) add_weighted(sums.data() + p * d, 1, d, total.data());
+  for (std::int64_t c = 0; c < d; ++c) dweight.f32()[c] += static_cast<float>(total[static_cast<std::size_t>(c)]);
+}
+
 void CpuBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {
   checks::sums_columns(dy, dbias);
   parallel_ranges(dy.cols, kColumnsPerTask, [&](std::int64_t begin, std::int64_t end) {
@@ -148,6 +192,20 @@ void CpuBackend::gelu_backward(ConstMatrix z, Matrix dy) {
   checks::changes_elements(z, dy);
   parallel_ranges(z.size(), kElementsPerTask, [&](std::int64_t begin, std::int64_t end) {
     cpu::gelu_backward(z.f32() + begin, dy.f32() + begin, end - begin);
+  });
+}
+
+void CpuBackend::gate(Activation activation, ConstMatrix a, ConstMatrix u, Matrix y) {
+  checks::gates(a, u, y, y);
+  parallel_ranges(a.size(), kElementsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    cpu::gate(activation, a.f32() + begin, u.f32() + begin, y.f32() + begin, end - begin);
+  });
+}
+
+void CpuBackend::gate_backward(Activation activation, ConstMatrix a, ConstMatrix u, Matrix dy, Matrix da) {
+  checks::gates(a, u, dy, da);
+  parallel_ranges(a.size(), kElementsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    cpu::gate_backward(activation, a.f32() + begin, u.f32() + begin, dy.f32() + begin, da.f32() + begin, end - begin);
   });
 }
 

@@ -1,4 +1,4 @@
-// Rows of the left side, and weights, in the numbers of kernels that do not multiply floats; integers back to floats.
+// Rows of the left side, and weights, in the numbers of kernels that do not multiply floats.
 #include "backend/cpu/simd.h"
 
 #include "backend/cpu/vector_ops.h"
@@ -58,7 +58,10 @@ HWY_INLINE void store_integers(hn::Vec<Ints> v, std::uint8_t* to) {
   const hn::Rebind<std::uint8_t, Ints> u8;
   hn::StoreU(hn::DemoteTo(u8, v), u8, to);
 }
-HWY_INLINE void store_integers(hn::Vec<Ints> v, float* to) { hn::StoreU(hn::ConvertTo(F(), v), F(), to); }
+HWY_INLINE void store_integers(hn::Vec<Ints> v, std::int16_t* to) {
+  const hn::Rebind<std::int16_t, Ints> i16;
+  hn::StoreU(hn::DemoteTo(i16, v), i16, to);
+}
 
 /// `inner` is a multiple of every vector's length.
 template <class T>
@@ -83,18 +86,9 @@ void quantize_to_bytes(const float* row, std::int64_t count, std::int64_t inner,
                        std::uint8_t* fine, RowRange& range) {
   quantize(row, count, inner, values, fine, range);
 }
-void quantize_to_floats(const float* row, std::int64_t count, std::int64_t inner, float* values, float* fine,
-                        RowRange& range) {
+void quantize_to_words(const float* row, std::int64_t count, std::int64_t inner, std::int16_t* values,
+                       std::int16_t* fine, RowRange& range) {
   quantize(row, count, inner, values, fine, range);
-}
-
-void convert_integers(const std::int8_t* integers, std::int64_t n, float* floats) {
-  const hn::Rebind<std::int8_t, F> i8;
-  std::int64_t i = 0;
-  for (; i + lanes() <= n; i += lanes()) {
-    hn::StoreU(hn::ConvertTo(F(), hn::PromoteTo(Ints(), hn::LoadU(i8, integers + i))), F(), floats + i);
-  }
-  for (; i < n; ++i) floats[i] = static_cast<float>(integers[i]);
 }
 
 constexpr float kLargestWeight = 127;
@@ -151,8 +145,7 @@ namespace sgpt::cpu {
 
 HWY_EXPORT(round_to_bf16_n);
 HWY_EXPORT(quantize_to_bytes);
-HWY_EXPORT(quantize_to_floats);
-HWY_EXPORT(convert_integers);
+HWY_EXPORT(quantize_to_words);
 HWY_EXPORT(quantize_block);
 HWY_EXPORT(add_quantized_tile);
 
@@ -163,12 +156,9 @@ void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std:
                   RowRange& range) {
   HWY_DYNAMIC_DISPATCH(quantize_to_bytes)(row, count, inner, values, fine, range);
 }
-void quantize_row(const float* row, std::int64_t count, std::int64_t inner, float* values, float* fine,
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::int16_t* values, std::int16_t* fine,
                   RowRange& range) {
-  HWY_DYNAMIC_DISPATCH(quantize_to_floats)(row, count, inner, values, fine, range);
-}
-void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats) {
-  HWY_DYNAMIC_DISPATCH(convert_integers)(integers, n, floats);
+  HWY_DYNAMIC_DISPATCH(quantize_to_words)(row, count, inner, values, fine, range);
 }
 float quantize_weights(const void* weights, DType type, std::int64_t count, std::int8_t* values) {
   if (type == DType::f32)

@@ -1,4 +1,4 @@
-// What happens to the tiles of a product, GELU and its gradient, column sums.
+// What happens to the tiles of a product, GELU, gates and their gradients, column sums.
 #include "backend/cpu/simd.h"
 
 #include "backend/cpu/vector_ops.h"
@@ -39,6 +39,38 @@ HWY_INLINE Floats gelu_slope(Floats z) {
   return hn::MulAdd(z, hn::Mul(hn::Mul(gate.open, gate.closed), inner), gate.open);
 }
 
+/// σ(z) and 1 − σ(z).
+HWY_INLINE Gate sigmoid_of(Floats z) {
+  const Floats e = exp_of(hn::Neg(z)), open = hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), e));
+  return {open, hn::Mul(e, open)};
+}
+
+HWY_INLINE Floats silu_of(Floats z) { return hn::Mul(z, sigmoid_of(z).open); }
+
+/// d/dz of z·σ(z) = σ + z·σ·(1 − σ).
+HWY_INLINE Floats silu_slope(Floats z) {
+  const Gate gate = sigmoid_of(z);
+  return hn::MulAdd(z, hn::Mul(gate.open, gate.closed), gate.open);
+}
+
+void gate_n(Activation activation, const float* a, const float* u, float* y, std::int64_t n) {
+  const bool silu = activation == Activation::silu;
+  for (std::int64_t i = 0; i < n; i += lanes()) {
+    const Floats z = load(a + i, n - i);
+    store(hn::Mul(silu ? silu_of(z) : gelu_of(z), load(u + i, n - i)), y + i, n - i);
+  }
+}
+
+void gate_backward_n(Activation activation, const float* a, const float* u, float* dy, float* da, std::int64_t n) {
+  const bool silu = activation == Activation::silu;
+  for (std::int64_t i = 0; i < n; i += lanes()) {
+    const Floats z = load(a + i, n - i), d = load(dy + i, n - i);
+    const Floats slope = silu ? silu_slope(z) : gelu_slope(z);
+    store(hn::Mul(hn::Mul(d, load(u + i, n - i)), slope), da + i, n - i);
+    store(hn::Mul(d, silu ? silu_of(z) : gelu_of(z)), dy + i, n - i);
+  }
+}
+
 void gelu_n(const float* z, float* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; i += lanes()) store(gelu_of(load(z + i, n - i)), y + i, n - i);
 }
@@ -63,7 +95,7 @@ void finish_linear_tile(const LinearEpilogue& epilogue, const Tile& tile) {
     const float* from = tile.row_data(r);
     const float* bias = epilogue.bias ? epilogue.bias.of(tile.row + r) + tile.col : nullptr;
     float* y = epilogue.y.f32_row(tile.row + r) + tile.col;
-    float* kept = epilogue.before_gelu ? epilogue.before_gelu.f32_row(tile.row + r) + tile.col : nullptr;
+    float* kept = epilogue.before ? epilogue.before.f32_row(tile.row + r) + tile.col : nullptr;
     for (std::int64_t i = 0; i < tile.cols; i += lanes()) {
       const std::int64_t left = tile.cols - i;
       Floats z = load(from + i, left);
@@ -72,6 +104,8 @@ void finish_linear_tile(const LinearEpilogue& epilogue, const Tile& tile) {
       switch (epilogue.kind) {
         case Epilogue::none: store(z, y + i, left); break;
         case Epilogue::gelu: store(gelu_of(z), y + i, left); break;
+        case Epilogue::silu: store(silu_of(z), y + i, left); break;
+        case Epilogue::multiply: store(hn::Mul(load(y + i, left), z), y + i, left); break;
         case Epilogue::add: store(hn::Add(load(y + i, left), z), y + i, left); break;
       }
     }
@@ -116,12 +150,20 @@ namespace sgpt::cpu {
 
 HWY_EXPORT(gelu_n);
 HWY_EXPORT(gelu_backward_n);
+HWY_EXPORT(gate_n);
+HWY_EXPORT(gate_backward_n);
 HWY_EXPORT(finish_linear_tile);
 HWY_EXPORT(finish_product_tile);
 HWY_EXPORT(add_column_sums_n);
 
 void gelu(const float* z, float* y, std::int64_t n) { HWY_DYNAMIC_DISPATCH(gelu_n)(z, y, n); }
 void gelu_backward(const float* z, float* dy, std::int64_t n) { HWY_DYNAMIC_DISPATCH(gelu_backward_n)(z, dy, n); }
+void gate(Activation activation, const float* a, const float* u, float* y, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(gate_n)(activation, a, u, y, n);
+}
+void gate_backward(Activation activation, const float* a, const float* u, float* dy, float* da, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(gate_backward_n)(activation, a, u, dy, da, n);
+}
 void finish_linear(const LinearEpilogue& epilogue, const Tile& tile) {
   HWY_DYNAMIC_DISPATCH(finish_linear_tile)(epilogue, tile);
 }

@@ -36,7 +36,7 @@ class Int8Product {
   virtual void pack(const std::int8_t* columns, std::int64_t inner, std::int64_t cols, void* packed,
                     Workspace& workspace) const = 0;
 
-  /// A value of the left side is a byte or a float, as convert_row says.
+  /// A value of the left side is an integer of 8 or 16 bits, as convert_row says.
   virtual std::size_t left_value_bytes() const = 0;
   virtual void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void* fine,
                            RowRange& range) const = 0;
@@ -50,7 +50,7 @@ class Int8Product {
 std::unique_ptr<Int8Product> make_onednn_int8_product();
 /// Our own for AVX-512's such instructions (VNNI); null on processors without them.
 std::unique_ptr<Int8Product> make_vnni_int8_product();
-/// For every processor.
+/// For every processor, by products of 16-bit integers.
 std::unique_ptr<Int8Product> make_simd_int8_product();
 
 }  // namespace sgpt::cpu

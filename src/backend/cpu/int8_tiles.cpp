@@ -117,7 +117,7 @@ std::unique_ptr<TileKernel> make_vnni_int8_tiles() {
   return product ? std::make_unique<Int8Tiles>(std::move(product), "own avx512_vnni") : nullptr;
 }
 std::unique_ptr<TileKernel> make_simd_int8_tiles() {
-  return std::make_unique<Int8Tiles>(make_simd_int8_product(), "own f32 of integers");
+  return std::make_unique<Int8Tiles>(make_simd_int8_product(), "own int16 pairs");
 }
 
 }  // namespace sgpt::cpu

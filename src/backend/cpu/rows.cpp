@@ -85,6 +85,21 @@ void combine_n(float a, const float* x, float b, const float* z, std::int64_t n,
   }
 }
 
+void scale_n(float factor, std::int64_t n, float* y) {
+  for (std::int64_t i = 0; i < n; i += lanes()) store(hn::Mul(load(y + i, n - i), broadcast(factor)), y + i, n - i);
+}
+
+void rotate_halves_n(const float* cosines, const float* sines, std::int64_t half, bool back, float* x) {
+  const Floats sign = broadcast(back ? -1.0f : 1.0f);
+  for (std::int64_t i = 0; i < half; i += lanes()) {
+    const std::int64_t left = half - i;
+    const Floats cosine = load(cosines + i, left), sine = hn::Mul(load(sines + i, left), sign);
+    const Floats low = load(x + i, left), high = load(x + half + i, left);
+    store(hn::NegMulAdd(high, sine, hn::Mul(low, cosine)), x + i, left);
+    store(hn::MulAdd(low, sine, hn::Mul(high, cosine)), x + half + i, left);
+  }
+}
+
 }  // namespace sgpt::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -98,6 +113,8 @@ HWY_EXPORT(add_weighted_n);
 HWY_EXPORT(keep_larger_n);
 HWY_EXPORT(dot_n);
 HWY_EXPORT(combine_n);
+HWY_EXPORT(scale_n);
+HWY_EXPORT(rotate_halves_n);
 
 void convert_to_floats(const void* from, DType type, std::int64_t n, float* to) {
   HWY_DYNAMIC_DISPATCH(convert_n)(from, type, n, to);
@@ -113,6 +130,10 @@ void keep_larger(const float* x, std::int64_t n, float* y) { HWY_DYNAMIC_DISPATC
 double dot(const float* a, const float* b, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(dot_n)(a, b, n); }
 void combine(float a, const float* x, float b, const float* z, std::int64_t n, float* y) {
   HWY_DYNAMIC_DISPATCH(combine_n)(a, x, b, z, n, y);
+}
+void scale(float factor, std::int64_t n, float* y) { HWY_DYNAMIC_DISPATCH(scale_n)(factor, n, y); }
+void rotate_halves(const float* cosines, const float* sines, std::int64_t half, bool back, float* x) {
+  HWY_DYNAMIC_DISPATCH(rotate_halves_n)(cosines, sines, half, back, x);
 }
 
 StridedMatrix as_floats(const StridedMatrix& m, Workspace& workspace) {

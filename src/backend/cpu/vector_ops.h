@@ -16,14 +16,18 @@ namespace sgpt::cpu {
 struct LinearEpilogue {
   Bias bias;
   Epilogue kind;
-  Matrix y;            // [T,out]
-  Matrix before_gelu;  // [T,out], or null
+  Matrix y;       // [T,out]
+  Matrix before;  // [T,out], or null
 };
 void finish_linear(const LinearEpilogue& epilogue, const Tile& tile);
 /// y = alpha · tile, or y += alpha · tile.
 void finish_product(const Tile& tile, float alpha, bool accumulate, Matrix y);
 void gelu(const float* z, float* y, std::int64_t n);
 void gelu_backward(const float* z, float* dy, std::int64_t n);
+/// y = act(a) · u.
+void gate(Activation activation, const float* a, const float* u, float* y, std::int64_t n);
+/// da = dy · u · act'(a), then dy *= act(a).
+void gate_backward(Activation activation, const float* a, const float* u, float* dy, float* da, std::int64_t n);
 /// sums[c] += Σ over `rows` rows of x[·, c], for `cols` columns; rows lie `stride` floats apart.
 void add_column_sums(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t stride, float* sums);
 
@@ -45,6 +49,21 @@ struct LayerNormBackward {
   std::int64_t rows, d;
 };
 void layer_norm_backward_rows(const LayerNormBackward& piece);
+struct RmsNormRows {
+  const float *x, *weight;
+  RmsNorm norm;
+  std::int64_t rows, d;
+  float *y, *stats;  // stats may be null
+};
+void rms_norm_rows(const RmsNormRows& piece);
+struct RmsNormBackward {
+  const float *x, *stats, *weight, *dy;
+  RmsNorm norm;
+  float* dx;       // +=
+  float* dweight;  // [d] of this piece, +=; or null
+  std::int64_t rows, d;
+};
+void rms_norm_backward_rows(const RmsNormBackward& piece);
 
 // --- attention.cpp, attention_backward.cpp --------------------------------------------------------------------------
 
@@ -55,26 +74,41 @@ struct HeadRows {
   std::int64_t stride;
 };
 
-/// One head of one text.
+/// One head of keys and values of one text, and the first of the query heads that read it.
 struct AttentionHead {
   std::int64_t length;  // n, tokens of the text
   std::int64_t dim;     // of the head
-  std::int64_t window;  // keys that a query sees, its own the last
+  std::int64_t window;  // keys that a query sees on a side, its own included
   std::int64_t heads;   // from one token's log sum to the next
+  bool causal;
   float slope, scale;
   HeadRows<const float> q, k, v;
   const float* log_sums;  // of the first token; for backward
 
   std::int64_t first_key(std::int64_t query) const { return query < window ? 0 : query - window + 1; }
+  /// Past the last one.
+  std::int64_t end_key(std::int64_t query) const {
+    return causal ? query + 1 : length - query < window ? length : query + window;
+  }
+  /// The first query that sees a key.
+  std::int64_t first_query(std::int64_t key) const { return causal ? key : first_key(key); }
 };
-/// log_sums may be null.
-void attend(const AttentionHead& head, HeadRows<float> y, float* log_sums, Workspace& workspace);
+/// The query heads of a group that share their head of keys and values, one after the other.
+struct HeadGroup {
+  std::int64_t size;    // query heads
+  std::int64_t stride;  // floats from one's queries to the next's
+  const float* slopes;  // of each; null: 0
+};
+/// y of the first head; those of the others lie beside it. log_sums likewise, or null.
+void attend(const AttentionHead& head, const HeadGroup& group, HeadRows<float> y, float* log_sums,
+            Workspace& workspace);
 
 struct AttentionGradients {
   HeadRows<float> dq, dk, dv;  // =
+  std::int64_t dq_stride;      // floats from one head's to the next's
 };
-void attend_backward(const AttentionHead& head, HeadRows<const float> dy, const AttentionGradients& gradients,
-                     Workspace& workspace);
+void attend_backward(const AttentionHead& head, const HeadGroup& group, HeadRows<const float> dy,
+                     const AttentionGradients& gradients, Workspace& workspace);
 
 // --- rows.cpp -------------------------------------------------------------------------------------------------------
 
@@ -89,6 +123,10 @@ void add_scaled(const float* x, float weight, std::int64_t n, float* y);
 /// y[n] = max(y, x).
 void keep_larger(const float* x, std::int64_t n, float* y);
 double dot(const float* a, const float* b, std::int64_t n);
+/// y[n] = factor · y.
+void scale(float factor, std::int64_t n, float* y);
+/// Turns the pairs of x[half] and x[half + half] by angles, of which cosines[half] and sines[half] are given, or back.
+void rotate_halves(const float* cosines, const float* sines, std::int64_t half, bool back, float* x);
 /// y = a · x + b · z.
 void combine(float a, const float* x, float b, const float* z, std::int64_t n, float* y);
 
@@ -101,11 +139,9 @@ void round_to_bf16(const float* row, std::int64_t count, std::int64_t inner, std
 /// other numbers, fine[inner] are what values left, in steps of 1/255 of that; else they stay as they are.
 void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::uint8_t* values, std::uint8_t* fine,
                   RowRange& range);
-/// The same integers as floats.
-void quantize_row(const float* row, std::int64_t count, std::int64_t inner, float* values, float* fine,
+/// The same integers in 16 bits.
+void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std::int16_t* values, std::int16_t* fine,
                   RowRange& range);
-/// floats[n] = integers.
-void convert_to_floats(const std::int8_t* integers, std::int64_t n, float* floats);
 /// values[count] = weights, of which there are at most kQuantizationBlock, as quantize_rows has them; returns the
 /// scale.
 float quantize_weights(const void* weights, DType type, std::int64_t count, std::int8_t* values);

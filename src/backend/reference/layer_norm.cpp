@@ -1,4 +1,4 @@
-// LayerNorm (arXiv 1607.06450) over the columns of each row.
+// LayerNorm (arXiv 1607.06450) and RMSNorm (arXiv 1910.07467) over the columns of each row.
 #include <cmath>
 #include <vector>
 
@@ -55,6 +55,43 @@ void ReferenceBackend::layer_norm_backward(ConstMatrix x, ConstMatrix stats, Con
     if (dweight) dweight.f32()[c] += static_cast<float>(dweight_sum[static_cast<std::size_t>(c)]);
     if (dbias) dbias.f32()[c] += static_cast<float>(dbias_sum[static_cast<std::size_t>(c)]);
   }
+}
+
+void ReferenceBackend::rms_norm(ConstMatrix x, ConstMatrix weight, const RmsNorm& norm, Matrix y, Matrix stats) {
+  checks::normalizes_squares(x, weight, y, stats);
+  for (std::int64_t t = 0; t < x.rows; ++t) {
+    const float* row = x.f32_row(t);
+    float* out = y.f32_row(t);
+    double squares = 0;
+    for (std::int64_t c = 0; c < x.cols; ++c) squares += static_cast<double>(row[c]) * row[c];
+    const double rstd = 1 / std::sqrt(squares / static_cast<double>(x.cols) + static_cast<double>(norm.eps));
+    for (std::int64_t c = 0; c < x.cols; ++c) {
+      const double normal = row[c] * rstd * (static_cast<double>(weight.f32()[c]) + norm.plus);
+      out[c] = static_cast<float>((norm.add ? out[c] : 0) + normal);
+    }
+    if (stats) stats.f32()[t] = static_cast<float>(rstd);
+  }
+}
+
+void ReferenceBackend::rms_norm_backward(ConstMatrix x, ConstMatrix stats, ConstMatrix weight, const RmsNorm& norm,
+                                         ConstMatrix dy, Matrix dx, Matrix dweight) {
+  checks::normalizes_squares_backward(x, stats, weight, dy, dx, dweight);
+  std::vector<double> sums(static_cast<std::size_t>(x.cols));
+  for (std::int64_t t = 0; t < x.rows; ++t) {
+    const double rstd = stats.f32()[t];
+    const auto normal = [&](std::int64_t c) { return x.f32_row(t)[c] * rstd; };
+    const auto dnormal = [&](std::int64_t c) {
+      return static_cast<double>(dy.f32_row(t)[c]) * (static_cast<double>(weight.f32()[c]) + norm.plus);
+    };
+    double through_squares = 0;
+    for (std::int64_t c = 0; c < x.cols; ++c) through_squares += dnormal(c) * normal(c) / static_cast<double>(x.cols);
+    for (std::int64_t c = 0; c < x.cols; ++c) {
+      dx.f32_row(t)[c] += static_cast<float>(rstd * (dnormal(c) - normal(c) * through_squares));
+      sums[static_cast<std::size_t>(c)] += dy.f32_row(t)[c] * normal(c);
+    }
+  }
+  if (!dweight) return;
+  for (std::int64_t c = 0; c < x.cols; ++c) dweight.f32()[c] += static_cast<float>(sums[static_cast<std::size_t>(c)]);
 }
 
 }  // namespace sgpt::reference

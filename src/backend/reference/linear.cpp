@@ -1,4 +1,4 @@
-// Linear layers and GELU. A packed weight is simply the matrix as f32.
+// Linear layers, GELU and gates. A packed weight is simply the matrix as f32.
 #include <cmath>
 #include <vector>
 
@@ -42,6 +42,10 @@ constexpr double kCubic = 0.044715;
 
 double gelu_of(double z) { return 0.5 * z * (1 + std::tanh(kRootTwoOverPi * z * (1 + kCubic * z * z))); }
 
+double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
+double silu_of(double z) { return z * sigmoid(z); }
+double silu_slope(double z) { return sigmoid(z) * (1 + z * (1 - sigmoid(z))); }
+
 double gelu_slope(double z) {
   const double tanh = std::tanh(kRootTwoOverPi * z * (1 + kCubic * z * z));
   return 0.5 * (1 + tanh) + 0.5 * z * (1 - tanh * tanh) * kRootTwoOverPi * (1 + 3 * kCubic * z * z);
@@ -66,8 +70,8 @@ PackedMemory ReferenceBackend::plan_pack(const WeightToPack& weight) const {
 void ReferenceBackend::repack(PackedWeight& weight) { dynamic_cast<PlainWeight&>(weight).fill(); }
 
 void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
-                              Matrix before_gelu) {
-  checks::multiplies(x, weight, y, before_gelu);
+                              Matrix before) {
+  checks::multiplies(x, weight, y, before);
   const ConstMatrix w = plain(weight).values();
   for (std::int64_t t = 0; t < x.rows; ++t) {
     for (std::int64_t o = 0; o < w.rows; ++o) {
@@ -77,9 +81,11 @@ void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, const B
       switch (epilogue) {
         case Epilogue::none: target = static_cast<float>(z); break;
         case Epilogue::gelu: target = static_cast<float>(gelu_of(static_cast<float>(z))); break;
+        case Epilogue::silu: target = static_cast<float>(silu_of(static_cast<float>(z))); break;
+        case Epilogue::multiply: target = static_cast<float>(target * z); break;
         case Epilogue::add: target = static_cast<float>(target + z); break;
       }
-      if (before_gelu) before_gelu.f32_row(t)[o] = static_cast<float>(z);
+      if (before) before.f32_row(t)[o] = static_cast<float>(z);
     }
   }
 }
@@ -121,6 +127,22 @@ void ReferenceBackend::gelu(ConstMatrix z, Matrix y) {
 void ReferenceBackend::gelu_backward(ConstMatrix z, Matrix dy) {
   checks::changes_elements(z, dy);
   for (std::int64_t i = 0; i < z.size(); ++i) dy.f32()[i] = static_cast<float>(dy.f32()[i] * gelu_slope(z.f32()[i]));
+}
+
+void ReferenceBackend::gate(Activation activation, ConstMatrix a, ConstMatrix u, Matrix y) {
+  checks::gates(a, u, y, y);
+  const auto of = activation == Activation::silu ? silu_of : gelu_of;
+  for (std::int64_t i = 0; i < a.size(); ++i) y.f32()[i] = static_cast<float>(of(a.f32()[i]) * u.f32()[i]);
+}
+
+void ReferenceBackend::gate_backward(Activation activation, ConstMatrix a, ConstMatrix u, Matrix dy, Matrix da) {
+  checks::gates(a, u, dy, da);
+  const bool silu = activation == Activation::silu;
+  for (std::int64_t i = 0; i < a.size(); ++i) {
+    const double z = a.f32()[i], d = dy.f32()[i];
+    da.f32()[i] = static_cast<float>(d * u.f32()[i] * (silu ? silu_slope(z) : gelu_slope(z)));
+    dy.f32()[i] = static_cast<float>(d * (silu ? silu_of(z) : gelu_of(z)));
+  }
 }
 
 }  // namespace sgpt::reference

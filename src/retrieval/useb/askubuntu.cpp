@@ -10,6 +10,7 @@
 
 #include "base/byte_source.h"
 #include "base/json_lines.h"
+#include "base/tab_fields.h"
 #include "base/unicode.h"
 #include "retrieval/correlation.h"
 #include "retrieval/useb/task.h"
@@ -27,16 +28,13 @@ std::optional<std::array<std::string_view, kColumns>> next_row(LineReader& lines
   do {
     if (!lines.next(line)) return std::nullopt;
   } while (strip(valid_utf8(lines, line)).empty());
-  std::array<std::string_view, kColumns> columns;
-  std::size_t count = 0;
-  for (std::string_view rest = line; count <= kColumns; ++count) {
-    const std::size_t tab = rest.find('\t');
-    if (count < kColumns) columns[count] = rest.substr(0, tab);
-    if (tab == rest.npos) break;
-    rest.remove_prefix(tab + 1);
+  const std::vector<std::string_view> fields = tab_fields(line);
+  if (fields.size() != kColumns) {
+    throw UserError(fmt::format("{}: expected {}, separated by tabs", lines.place(), expected));
   }
-  if (count + 1 == kColumns) return columns;
-  throw UserError(fmt::format("{}: expected {}, separated by tabs", lines.place(), expected));
+  std::array<std::string_view, kColumns> columns;
+  std::copy(fields.begin(), fields.end(), columns.begin());
+  return columns;
 }
 
 std::vector<std::string> between_spaces(std::string_view text) {

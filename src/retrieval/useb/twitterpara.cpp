@@ -6,6 +6,7 @@
 
 #include "base/byte_source.h"
 #include "base/json_lines.h"
+#include "base/tab_fields.h"
 #include "base/unicode.h"
 #include "retrieval/correlation.h"
 #include "retrieval/useb/task.h"
@@ -52,13 +53,9 @@ Pairs read_pairs(const fs::path& file, std::string_view name, const Columns& col
   bool no = false;
   LineReader lines(file);
   for (std::string_view line; lines.next(line);) {
-    std::string_view rest = strip(valid_utf8(lines, line));
-    if (rest.empty()) continue;
-    std::vector<std::string_view> row;
-    for (std::size_t tab; (tab = rest.find('\t')) != rest.npos; rest.remove_prefix(tab + 1)) {
-      row.push_back(rest.substr(0, tab));
-    }
-    row.push_back(rest);
+    const std::string_view stripped = strip(valid_utf8(lines, line));
+    if (stripped.empty()) continue;
+    const std::vector<std::string_view> row = tab_fields(stripped);
     if (row.size() <= columns.label) {
       throw UserError(
           fmt::format("{}: expected two sentences in columns {} and {} and a label in column {}, separated "

@@ -75,6 +75,10 @@ void RunWatch::step(const TrainStep& step, const Decoder& model) {
   tell_all([&](TrainObserver& observer) { observer.on_histograms(step.step, histograms); });
 }
 
+void RunWatch::score(std::int64_t step, std::span<const NamedNumber> numbers) {
+  tell_all([&](TrainObserver& observer) { observer.on_score(step, numbers); });
+}
+
 void RunWatch::end(const TrainResult& result) {
   steps_ = result.steps;
   tell_all([&](TrainObserver& observer) { observer.on_end(result); });

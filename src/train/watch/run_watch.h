@@ -25,6 +25,8 @@ class RunWatch {
   void start(const RunInfo& info);
   /// After the step: the model holds its gradients (not clipped) and the new values.
   void step(const TrainStep& step, const Decoder& model);
+  /// Scores of the model after `step` steps; before step() of the last of them.
+  void score(std::int64_t step, std::span<const NamedNumber> numbers);
   void end(const TrainResult& result);
   /// After the end, or after the start of a run without steps.
   void evaluation(std::span<const NamedNumber> numbers);

@@ -23,6 +23,7 @@ class TensorBoard : public TrainObserver {
   void on_histograms(std::int64_t step, std::span<const NamedHistogram> histograms) override {
     file_->add(step, histograms);
   }
+  void on_score(std::int64_t step, std::span<const NamedNumber> numbers) override { on_evaluation(step, numbers); }
   void on_evaluation(std::int64_t step, std::span<const NamedNumber> numbers) override {
     if (!file_) return;  // nothing was trained: a new file would hide the steps of an older one
     for (const NamedNumber& number : numbers) {

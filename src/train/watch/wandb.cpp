@@ -167,10 +167,14 @@ void Wandb::on_histograms(std::int64_t step, std::span<const NamedHistogram> his
   tell(dump({{"step", step}, {"histograms", std::move(bins)}}));
 }
 
-void Wandb::on_evaluation(std::int64_t step, std::span<const NamedNumber> numbers) {
+void Wandb::on_score(std::int64_t step, std::span<const NamedNumber> numbers) {
   Json values;
   for (const NamedNumber& number : numbers) values["dev/" + std::string(number.name)] = number.value;
   tell(dump({{"step", step}, {"values", std::move(values)}}));
+}
+
+void Wandb::on_evaluation(std::int64_t step, std::span<const NamedNumber> numbers) {
+  on_score(step, numbers);
   exit_status_ = 0;  // also where nothing was trained
 }
 

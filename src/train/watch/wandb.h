@@ -40,6 +40,7 @@ class Wandb : public TrainObserver {
   void on_start(const RunInfo& info) override;
   void on_step(const TrainStep& step) override;
   void on_histograms(std::int64_t step, std::span<const NamedHistogram> histograms) override;
+  void on_score(std::int64_t step, std::span<const NamedNumber> numbers) override;
   void on_evaluation(std::int64_t step, std::span<const NamedNumber> numbers) override;
   void on_end(const TrainResult& result) override;
 

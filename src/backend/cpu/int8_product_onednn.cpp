@@ -1,5 +1,4 @@
-// Products of bytes whose exact sums are first written down as floats: by oneDNN, and by our own kernel of f32.
-#include <algorithm>
+// Products of bytes by oneDNN, whose exact sums are first written down as floats.
 #include <cstring>
 
 #include "backend/cpu/int8_product.h"
@@ -54,51 +53,8 @@ class OneDnnInt8Product final : public Int8Product {
   OneDnnProduct product_{OneDnnTypes::u8_s8, kRows};
 };
 
-/// Sums of 256 products of bytes are below 2^23, so floats hold them exactly. Bytes become floats tile by tile; the
-/// memory they take is a quarter all the same.
-class SimdInt8Product final : public Int8Product {
- public:
-  std::int64_t stride(std::int64_t cols) const override { return floats_->tile_stride(cols); }
-
-  std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
-    return static_cast<std::size_t>(inner * stride(cols));
-  }
-  void pack(const std::int8_t* columns, std::int64_t inner, std::int64_t cols, void* packed,
-            Workspace& workspace) const override {
-    float* values = workspace.floats(kCopySlot, inner * cols);
-    convert_to_floats(columns, inner * cols, values);
-    const std::int64_t size = inner * stride(cols);
-    float* panels = workspace.floats(kPartSlot, size);
-    std::fill_n(panels, size, 0.0f);
-    floats_->pack({values, inner, cols, 1, inner}, inner, panels, workspace);
-    std::transform(panels, panels + size, static_cast<std::int8_t*>(packed),
-                   [](float value) { return static_cast<std::int8_t>(value); });
-  }
-
-  std::size_t left_value_bytes() const override { return sizeof(float); }
-  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void* fine,
-                   RowRange& range) const override {
-    quantize_row(row, count, inner, static_cast<float*>(values), static_cast<float*>(fine), range);
-  }
-
-  void multiply(const Int8Rows& rows, const Int8Columns& columns, bool accumulate, float* tile,
-                Workspace& workspace) const override {
-    const std::int64_t wide = stride(columns.cols), size = columns.inner * wide;
-    float* panels = workspace.floats(kConvertSlot, size);
-    convert_to_floats(static_cast<const std::int8_t*>(columns.packed), size, panels);
-    float* exact = workspace.floats(kPartSlot, rows.count * wide);
-    floats_->multiply({.values = rows.values}, rows.count, columns.inner, columns.cols, panels, exact, false,
-                      workspace);
-    add_quantized({exact, wide, rows.ranges, columns.scales, columns.sums}, rows.count, columns.cols, accumulate, tile);
-  }
-
- private:
-  std::unique_ptr<TileKernel> floats_ = make_simd_tiles();
-};
-
 }  // namespace
 
 std::unique_ptr<Int8Product> make_onednn_int8_product() { return std::make_unique<OneDnnInt8Product>(); }
-std::unique_ptr<Int8Product> make_simd_int8_product() { return std::make_unique<SimdInt8Product>(); }
 
 }  // namespace sgpt::cpu
