@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "base/threads.h"
 #include "encode/text_preparation.h"
@@ -116,6 +117,41 @@ TEST_P(TrainerTest, ChunkSizeChangesNothingButRounding) {
       EXPECT_NEAR(result.loss, one.loss, 1e-6);
       EXPECT_LE(largest_difference(run.gradients(), expected.gradients()), 2e-6) << "chunks of " << size;
     }
+  }
+}
+
+TEST_P(TrainerTest, AccumulatedGradientsAreTheMeanOfTheBatches) {
+  for (const std::int64_t chunk_size : {0, 2}) {
+    Settings accumulating = settings();
+    accumulating.options.chunk_size = chunk_size;
+    Training run(folder_, accumulating);
+    const TrainingBatch all = run.batch();
+    std::vector<TrainingBatch> batches;
+    for (const auto& [first, count] : {std::pair<std::size_t, std::size_t>{0, 2}, {2, 3}}) {
+      TrainingBatch& batch = batches.emplace_back();
+      for (const TokenBatch& column : all.columns) {
+        TokenBatch& part = batch.columns.emplace_back();
+        for (std::size_t i = first; i < first + count; ++i) {
+          const auto begin = static_cast<std::size_t>(column.offsets[i]);
+          const auto end = static_cast<std::size_t>(column.offsets[i + 1]);
+          part.add(std::span(column.ids).subspan(begin, end - begin));
+        }
+      }
+    }
+    std::vector<float> mean(static_cast<std::size_t>(run.trainer().trained_size()));
+    double loss = 0;
+    for (const TrainingBatch& batch : batches) {
+      loss += run.trainer().gradients(batch).loss / 2;
+      const std::vector<float> own = run.gradients();
+      for (std::size_t i = 0; i < own.size(); ++i) mean[i] += own[i] / 2;
+    }
+    const std::vector<float> before = run.values();
+    const StepResult step = run.trainer().step(batches);
+    EXPECT_NEAR(step.loss, loss, 1e-6);
+    EXPECT_EQ(step.tokens, all.tokens());
+    EXPECT_LE(largest_difference(run.gradients(), mean), 2e-6);
+    EXPECT_FALSE(same_bits(run.values(), before));
+    EXPECT_EQ(run.trainer().state().step, 1);
   }
 }
 
