@@ -96,19 +96,24 @@ std::string prompt_with(const Encoder& encoder, TextKind kind) {
   return fmt::format(" {}_prompt={}{}", name_of(kind), json_quoted(prompt), skipped ? " (not pooled)" : "");
 }
 
-/// But for the prompts. What is not as it always was has a word.
+/// Of a text's end, and of an embedding's.
+std::string cuts_with(const Encoder& encoder) {
+  std::string words = encoder.options().append_eos_token ? " append_eos_token=true" : "";
+  if (encoder.dimension() < encoder.parts().head.whole_dimension()) {
+    words += fmt::format(" truncate_dim={}", encoder.dimension());
+  }
+  return words;
+}
+
+/// But for the prompts.
 std::string options_with(const Encoder& encoder, ComputeType type) {
   const EncoderOptions& options = encoder.options();
   std::vector<std::string_view> pooling;
   for (const PoolingMode mode : options.pooling) pooling.push_back(name_of(mode));
-  std::string line =
+  const std::string line =
       fmt::format("brackets={} max_seq_length={} pooling={} normalize={} backend={} compute={}", *options.brackets,
                   *options.max_seq_length, fmt::join(pooling, ","), *options.normalize, options.backend, name_of(type));
-  if (options.append_eos_token) line += " append_eos_token=true";
-  if (encoder.dimension() < encoder.parts().head.whole_dimension()) {
-    line += fmt::format(" truncate_dim={}", encoder.dimension());
-  }
-  return line;
+  return line + cuts_with(encoder);  // what is not as it always was has a word
 }
 
 }  // namespace
@@ -117,6 +122,12 @@ std::string embedding_options(const Encoder& encoder) {
   std::string line = options_with(encoder, *encoder.options().compute);
   for (const TextKind kind : {TextKind::query, TextKind::document, TextKind::plain}) line += prompt_with(encoder, kind);
   return line;
+}
+
+std::string chosen_options(const Encoder& encoder) {
+  std::string words = cuts_with(encoder);
+  for (const TextKind kind : {TextKind::query, TextKind::document}) words += prompt_with(encoder, kind);
+  return words.empty() ? words : words.substr(1);
 }
 
 std::string embedding_key(const Encoder& encoder, TextKind kind, std::optional<ComputeType> type) {

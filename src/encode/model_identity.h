@@ -23,8 +23,12 @@ std::string model_identity(const std::filesystem::path& transformer, const Check
 /// type, and prompts and what else there is of them.
 std::string embedding_options(const Encoder& encoder);
 
-/// The same for what keeps embeddings of texts of one kind, which must not mix bits: with the kernel, where another one
-/// computes other bits. As of the encoder, or of one that computes in `type`.
+/// Of queries and documents: prompts and whatever else a search may choose that changes its results under the name of
+/// one model; empty where there is nothing.
+std::string chosen_options(const Encoder& encoder);
+
+/// embedding_options for what keeps embeddings of texts of one kind, which must not mix bits: with the kernel, where
+/// another one computes other bits. As of the encoder, or of one that computes in `type`.
 std::string embedding_key(const Encoder& encoder, TextKind kind, std::optional<ComputeType> type = {});
 
 /// The first type with which `matches` is content: the encoder's own, or another that ComputeType::automatic may stand

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "encode/encoder_parts.h"
+#include "encode/model_identity.h"
 #include "encode/text_source.h"
 #include "retrieval/chunk_pacer.h"
 #include "retrieval/corpus_index.h"
@@ -131,12 +132,17 @@ DataSetResult evaluate_data_set(const EncoderTeam& team, const NamedDataSet& dat
   BeirOptions named = options;
   if (named.model_name.empty()) named.model_name = team.encoder().parts().folder.name;
   const Similarity similarity = options.similarity.value_or(folder_similarity(team.encoder()));
-  return evaluate_search(
+  DataSetResult result = evaluate_search(
       [&](const NamedDataSet& searched, const QueryTexts& queries, std::int64_t top_k) {
         return options.cache ? search_cached(team, searched, queries, top_k, similarity, *options.cache)
                              : search_stream(team, searched, queries, top_k, similarity);
       },
       data_set, named);
+  result.options = chosen_options(team.encoder());
+  if (similarity != Similarity::cosine) {
+    result.options += fmt::format("{}similarity={}", result.options.empty() ? "" : " ", name_of(similarity));
+  }
+  return result;
 }
 
 std::vector<DataSetResult> evaluate_data_sets(const EvaluateDataSet& evaluate,
@@ -157,8 +163,9 @@ std::vector<DataSetResult> evaluate_data_sets(const EvaluateDataSet& evaluate,
 }
 
 DataSetResult mean_of(const std::vector<DataSetResult>& forums, const std::string& name) {
-  DataSetResult mean{forums.front().model, name, forums.front().cutoffs, MetricTable(forums.front().cutoffs.size()),
-                     forums.front().kept_same_ids};
+  DataSetResult mean{forums.front().model,         name,
+                     forums.front().cutoffs,       MetricTable(forums.front().cutoffs.size()),
+                     forums.front().kept_same_ids, forums.front().options};
   for (const Metric metric : all_metrics()) {
     for (std::size_t c = 0; c < mean.cutoffs.size(); ++c) {
       double sum = 0;

@@ -28,11 +28,10 @@ Json& object_in(Json& parent, const std::string& key, const std::string& file) {
   return child;
 }
 
-/// Values that were not measured as BEIR does are marked.
-void mark_kept_same_ids(Json& root, const DataSetResult& result, const std::string& file) {
-  const char* key = "keep_same_ids";
-  if (result.kept_same_ids) {
-    object_in(object_in(root, key, file), result.model, file)[result.data_set] = true;
+/// Says it beside the values; a null takes away what was said.
+void mark(Json& root, const char* key, const DataSetResult& result, const Json& value, const std::string& file) {
+  if (!value.is_null()) {
+    object_in(object_in(root, key, file), result.model, file)[result.data_set] = value;
   } else if (root.contains(key)) {
     object_in(object_in(root, key, file), result.model, file).erase(result.data_set);
   }
@@ -48,7 +47,8 @@ void merge(Json& root, std::span<const DataSetResult> results, const std::string
       }
       data_sets[result.data_set] = std::move(values);
     }
-    mark_kept_same_ids(root, result, file);
+    mark(root, "keep_same_ids", result, result.kept_same_ids ? Json(true) : Json(), file);
+    mark(root, "options", result, result.options.empty() ? Json() : Json(result.options), file);
   }
 }
 

@@ -1,6 +1,7 @@
 // Result files in the shape that SGPT's model cards have: {"ndcgs": {MODEL: {DATASET: {"NDCG@10": 0.71824, …}}},
 // "maps": …}. Where documents with their query's id were counted, the file says so: {"keep_same_ids": {MODEL: {DATASET:
-// true}}}.
+// true}}}; and where there were prompts, embeddings were cut or compared in another way than by cosine:
+// {"options": {MODEL: {DATASET: "query_prompt=\"…\""}}}.
 #pragma once
 
 #include <filesystem>
@@ -19,6 +20,7 @@ struct DataSetResult {
   std::vector<int> cutoffs;
   MetricTable values;
   bool kept_same_ids = false;  ///< documents with their query's id were counted, other than BEIR does
+  std::string options = {};    ///< prompts and what else was chosen beside the model; empty: nothing
 };
 
 /// {"NDCG@1": …, …} of one metric, or of all of them, as JSON text on one line.

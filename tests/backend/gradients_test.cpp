@@ -198,6 +198,26 @@ TEST_F(Gradients, Pooling) {
   }
 }
 
+TEST_F(Gradients, PoolingThatLeavesOutFirstTokens) {
+  TokenBatch batch = random_.batch({4, 2, 6});
+  batch.skipped = {1, 2, 3};
+  const PackedTexts texts = backend_->place(batch, arena_);
+  const std::int64_t d = 3;
+  Owned h = random_.matrix(texts.tokens, d, 3);
+  for (const PoolingMode mode : {PoolingMode::cls, PoolingMode::max, PoolingMode::mean, PoolingMode::mean_sqrt_len,
+                                 PoolingMode::weightedmean, PoolingMode::lasttoken}) {
+    const std::vector<PoolingMode> modes{mode};
+    const Owned de = random_.matrix(texts.texts, d);
+    Owned dh(texts.tokens, d);
+    backend_->pool_backward(texts, h, modes, de, dh);
+    check(h, dh, [&] {
+      Owned e(texts.texts, d);
+      backend_->pool(texts, h, modes, e);
+      return weighted(e, de);
+    });
+  }
+}
+
 TEST_F(Gradients, Embedding) {
   const TokenBatch batch = random_.batch({4, 6}, 5);
   const PackedTexts texts = backend_->place(batch, arena_);

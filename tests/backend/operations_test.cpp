@@ -402,6 +402,31 @@ TEST_P(Operations, Pooling) {
   }
 }
 
+TEST_P(Operations, PoolingLeavesOutFirstTokens) {
+  const std::int64_t d = shape().d(), texts = texts_.texts;
+  std::vector<std::int32_t> skipped;
+  for (std::int64_t b = 0; b < texts; ++b) {
+    const std::int32_t count = texts_.offsets[b + 1] - texts_.offsets[b];
+    skipped.push_back(b % 3 == 0 ? count : count / 2);
+  }
+  PackedTexts some = texts_;
+  some.skipped = skipped.data();
+  const Owned h = random_.matrix(tokens(), d);
+  for (const PoolingMode mode : {PoolingMode::cls, PoolingMode::max, PoolingMode::mean, PoolingMode::mean_sqrt_len,
+                                 PoolingMode::weightedmean, PoolingMode::lasttoken}) {
+    const std::vector<PoolingMode> modes{mode};
+    Owned e(texts, d, 9), expected(texts, d);
+    backend_->pool(some, h, modes, e);
+    reference_->pool(some, h, modes, expected);
+    EXPECT_TRUE(near(e, expected, 3e-7)) << name_of(mode);
+    const Owned de = random_.matrix(texts, d);
+    Owned dh(tokens(), d, 9), expected_dh(tokens(), d);
+    backend_->pool_backward(some, h, modes, de, dh);
+    reference_->pool_backward(some, h, modes, de, expected_dh);
+    EXPECT_TRUE(near(dh, expected_dh, 1e-6)) << name_of(mode);
+  }
+}
+
 TEST_P(Operations, NormalizeRows) {
   Owned x = random_.matrix(tokens() + 2, shape().d());
   for (std::int64_t c = 0; c < x.cols(); ++c) x.at(1, c) = 0;  // an empty text's embedding

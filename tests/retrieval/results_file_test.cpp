@@ -94,6 +94,18 @@ TEST(ResultsFile, SaysWhereDocumentsWithTheirQuerysIdWereCounted) {
   EXPECT_EQ(read(file)["keep_same_ids"], json::parse("{\"m\": {}}"));
 }
 
+TEST(ResultsFile, SaysWhatWasChosenBesideTheModel) {
+  const testing::TempFolder folder;
+  const auto file = folder / "r.json";
+  DataSetResult prompted = result_of("m", "d", 1);
+  prompted.options = "query_prompt=\"Q: \"";
+  merge_into_results_file(file, std::vector{prompted, result_of("m", "e", 1)});
+  EXPECT_EQ(read(file)["options"], json::parse(R"({"m": {"d": "query_prompt=\"Q: \""}})"));
+  EXPECT_EQ(mean_of({prompted, prompted}, "d").options, prompted.options);
+  merge_into_results_file(file, std::vector{result_of("m", "d", 1)});
+  EXPECT_EQ(read(file)["options"], json::parse("{\"m\": {}}"));
+}
+
 TEST(ResultsFile, TableHasARowAMetric) {
   const auto result = result_of("m", "d", 0.5);
   const std::string table = metrics_table(result.values, result.cutoffs);
