@@ -68,7 +68,7 @@ Choice choose(const Options& options) {
     return {Tokenizer::load(options.tokenizer), options.special_tokens.value_or(true)};
   }
   const std::filesystem::path folder = model_folder(options.model);
-  const bool beside = files::exists(folder / "tokenizer.json");
+  const bool beside = files::exists(folder / "tokenizer.json") || files::exists(folder / "vocab.json");
   Tokenizer tokenizer = Tokenizer::load(beside ? folder : read_model_folder(folder).transformer);
   if (options.special_tokens) return {std::move(tokenizer), *options.special_tokens};
   const bool asks = tokenizer.special_tokens().size() > 0;  // else a tokenizer without a model does as well

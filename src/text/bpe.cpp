@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -39,10 +40,11 @@ constexpr std::uint64_t candidate(std::uint32_t rank, std::uint32_t position) {
 
 Bpe::Bpe(BpeModel model) : model_(std::move(model)) {
   symbol_of_byte_.fill(kNone);
-  if (!model_.byte_level) return;
+  if (!model_.byte_level && !model_.byte_fallback) return;
   for (unsigned byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
-    symbol_of_byte_[byte] = model_.vocabulary.id_of(letters_of({&c, 1})).value_or(kNone);
+    const std::string token = model_.byte_level ? letters_of({&c, 1}) : byte_token(static_cast<unsigned char>(byte));
+    symbol_of_byte_[byte] = model_.vocabulary.id_of(token).value_or(kNone);
   }
 }
 
@@ -82,11 +84,36 @@ void Bpe::first_symbols(std::string_view word, std::vector<std::uint32_t>& symbo
     }
     return;
   }
+  first_characters(word, symbols);
+}
+
+/// As `tokenizers` has it: an unknown token waits for a character of the vocabulary, and bytes overtake it.
+void Bpe::first_characters(std::string_view word, std::vector<std::uint32_t>& symbols) const {
+  bool unknown_waits = false;
+  const auto put_unknown = [&] {
+    if (unknown_waits) symbols.push_back(*model_.unknown);
+    unknown_waits = false;
+  };
   for (std::size_t at = 0; at < word.size();) {
-    const std::size_t length = utf8_length(static_cast<unsigned char>(word[at]));
-    if (const auto id = model_.vocabulary.id_of(word.substr(at, length))) symbols.push_back(*id);
-    at += length;
+    const std::string_view character = word.substr(at, utf8_length(static_cast<unsigned char>(word[at])));
+    at += character.size();
+    if (const auto id = model_.vocabulary.id_of(character)) {
+      put_unknown();
+      symbols.push_back(*id);
+    } else if (!bytes_as_tokens(character, symbols) && model_.unknown) {
+      if (!model_.fuse_unknown) put_unknown();
+      unknown_waits = true;
+    }
   }
+  put_unknown();
+}
+
+bool Bpe::bytes_as_tokens(std::string_view character, std::vector<std::uint32_t>& symbols) const {
+  const auto symbol_of = [&](char c) { return symbol_of_byte_[static_cast<unsigned char>(c)]; };
+  if (!model_.byte_fallback) return false;
+  if (std::any_of(character.begin(), character.end(), [&](char c) { return symbol_of(c) == kNone; })) return false;
+  std::transform(character.begin(), character.end(), std::back_inserter(symbols), symbol_of);
+  return true;
 }
 
 MergeRule Bpe::rule_for(std::uint32_t left, std::uint32_t right) const {

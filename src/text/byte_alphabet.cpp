@@ -1,6 +1,9 @@
 #include "text/byte_alphabet.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 
@@ -57,6 +60,17 @@ void append_bytes_of(std::string_view token, std::string& bytes) {
     }
     bytes.push_back(static_cast<char>(*byte));
   }
+}
+
+std::string byte_token(unsigned char byte) { return fmt::format("<0x{:02X}>", byte); }
+
+std::optional<unsigned char> byte_of_token(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') return std::nullopt;
+  unsigned char byte = 0;
+  const char* end = token.data() + 5;
+  const auto [behind, error] = std::from_chars(token.data() + 3, end, byte, 16);
+  if (error != std::errc() || behind != end) return std::nullopt;
+  return byte;
 }
 
 }  // namespace sgpt

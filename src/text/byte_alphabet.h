@@ -18,4 +18,8 @@ std::string letters_of(std::string_view bytes);
 /// UTF-8 bytes.
 void append_bytes_of(std::string_view token, std::string& bytes);
 
+/// How SentencePiece writes a byte: <0x0A>.
+std::string byte_token(unsigned char byte);
+std::optional<unsigned char> byte_of_token(std::string_view token);
+
 }  // namespace sgpt

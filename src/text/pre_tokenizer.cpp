@@ -2,7 +2,9 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "text/normalizer.h"
 #include "text/word_scanner.h"
 
 namespace sgpt {
@@ -78,6 +80,11 @@ void PreTokenizer::add_split_by_engine(std::string_view pattern, SplitBehavior b
   splits_.push_back({Regex(pattern), behavior, invert, nullptr});
 }
 
+void PreTokenizer::set_metaspace(std::string sign, PrependScheme scheme, bool split) {
+  if (split) add_split(escaped_pattern(sign), SplitBehavior::merged_with_next, false);
+  metaspace_ = {std::move(sign), scheme};
+}
+
 void PreTokenizer::set_byte_level(bool add_prefix_space, bool use_pattern) {
   byte_level_begin_ = splits_.size();
   set_prefix_space(add_prefix_space);
@@ -92,7 +99,16 @@ PreTokenizer PreTokenizer::bloom() {
   return result;
 }
 
-bool PreTokenizer::for_each_word(std::string_view text, Emit emit) const { return run(0, text, emit); }
+bool PreTokenizer::for_each_word(std::string_view text, Emit emit, bool begins) const {
+  if (!metaspace_ || text.empty()) return run(0, text, emit);
+  const auto& [sign, scheme] = *metaspace_;
+  const bool may_prepend = scheme == PrependScheme::always || (scheme == PrependScheme::first && begins);
+  std::string signs;
+  signs.reserve(text.size() + text.size() / 2 + sign.size());
+  if (may_prepend && !text.starts_with(' ') && !text.starts_with(sign)) signs = sign;
+  append_replaced(text, " ", sign, signs);
+  return run(0, signs, emit);
+}
 
 bool PreTokenizer::run(std::size_t step, std::string_view text, Emit emit) const {
   if (text.empty()) return true;

@@ -11,10 +11,8 @@
 #include "sgpt/error.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
-#include "text/byte_alphabet.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer_folder.h"
-#include "text/utf8.h"
 
 namespace sgpt {
 
@@ -72,21 +70,25 @@ struct Tokenizer::Impl {
         raw_tokens(chosen(parts.added_tokens, false), parts.splits_special_tokens),
         normalized_tokens(normalized(chosen(parts.added_tokens, true), normalizer), parts.splits_special_tokens),
         special_tokens(std::move(parts.special_tokens)),
-        cuts_left(parts.cuts_left),
-        decodes_bytes(parts.decodes_bytes) {
+        decoder(std::move(parts.decoder)),
+        cuts_left(parts.cuts_left) {
     for (const AddedToken& token : parts.added_tokens) added.add(token.content, token.id);
+    for (const AddedToken& token : normalized(chosen(parts.added_tokens, true), normalizer)) {
+      normalized_added.add(token.content, token.id);
+    }
     id_end = std::max(bpe.vocabulary().id_end(), added.id_end());
   }
 
   /// Appends the ids of a stretch without added tokens, until there are `most` in all; then returns false.
-  bool encode_plain(std::string_view text, std::size_t most, Bpe::Workspace& workspace,
+  bool encode_plain(std::string_view text, bool begins, std::size_t most, Bpe::Workspace& workspace,
                     std::vector<std::int32_t>& ids) const {
-    return pre_tokenizer.for_each_word(text, [&](std::string_view word) {
+    const auto add_word = [&](std::string_view word) {
       const auto found = bpe.ids_of(word, workspace);
       const std::size_t count = std::min(found.size(), most - ids.size());
       ids.insert(ids.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
       return ids.size() < most;
-    });
+    };
+    return pre_tokenizer.for_each_word(text, add_word, begins);
   }
 
   void encode(std::string_view text, std::size_t most, Bpe::Workspace& workspace,
@@ -100,14 +102,17 @@ struct Tokenizer::Impl {
       if (token) return add(*token);
       const std::string_view stretch = normalizer.apply(raw, buffers);
       return normalized_tokens.for_each_piece(stretch, [&](std::string_view plain, const AddedToken* found) {
-        return found ? add(*found) : encode_plain(plain, most, workspace, ids);
+        if (found) return add(*found);
+        const bool begins = raw.data() == text.data() && plain.data() == stretch.data();
+        return encode_plain(plain, begins, most, workspace, ids);
       });
     });
   }
 
   std::optional<std::string_view> token_of(std::int32_t id) const {
     if (id < 0) return std::nullopt;
-    const auto token = added.token_of(static_cast<std::uint32_t>(id));
+    auto token = normalized_added.token_of(static_cast<std::uint32_t>(id));
+    if (!token) token = added.token_of(static_cast<std::uint32_t>(id));
     return token ? token : bpe.vocabulary().token_of(static_cast<std::uint32_t>(id));
   }
 
@@ -117,9 +122,10 @@ struct Tokenizer::Impl {
   AddedTokenFinder raw_tokens;
   AddedTokenFinder normalized_tokens;
   SpecialTokens special_tokens;
+  Decoder decoder;
   bool cuts_left;
-  bool decodes_bytes;
   Vocabulary added;
+  Vocabulary normalized_added;  // as `tokenizers` shows those that are looked for in normalised text
   std::uint32_t id_end = 0;
   mutable WorkspacePool workspaces;
 };
@@ -161,21 +167,17 @@ std::vector<std::int32_t> Tokenizer::encode_with_special_tokens(std::string_view
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
-  std::string bytes;
+  std::vector<std::string_view> tokens;
+  tokens.reserve(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto token = impl_->token_of(ids[i]);
     if (!token) {
       throw UserError(fmt::format("id {} (number {} of the list) is not in the vocabulary, whose ids end at {}", ids[i],
                                   i + 1, impl_->id_end - 1));
     }
-    if (impl_->decodes_bytes) {
-      append_bytes_of(*token, bytes);
-    } else {
-      if (i > 0) bytes.push_back(' ');
-      bytes += *token;
-    }
+    tokens.push_back(*token);
   }
-  return impl_->decodes_bytes ? lossy_utf8(bytes) : bytes;
+  return impl_->decoder.decode(tokens);
 }
 
 std::int32_t Tokenizer::vocab_size() const { return static_cast<std::int32_t>(impl_->id_end); }

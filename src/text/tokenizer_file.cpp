@@ -10,127 +10,19 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
-#include "text/byte_alphabet.h"
 #include "text/json_node.h"
+#include "text/model_section.h"
+#include "text/utf8.h"
 
 namespace sgpt {
 
 namespace {
-
-[[noreturn]] void refuse(const JsonNode& node, std::string_view what) {
-  node.complain(fmt::format("{} is not supported; sgpt reads byte-level BPE tokenizers (BLOOM, GPT-2, GPT-Neo)", what));
-}
 
 void check_byte_level_keys(const JsonNode& node) {
   node.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
 }
 
 std::string_view type_of(const JsonNode& node) { return node.required("type").string(); }
-
-// ---- the model
-// -------------------------------------------------------------------------------------------------------
-
-void read_vocabulary(const JsonNode& node, Vocabulary& vocabulary) {
-  for (const auto [token, value] : node.object()) {
-    // The node is made only where there is something to complain about: there are 250,000 of them.
-    std::uint64_t id = 0;
-    if (value.get(id) != simdjson::SUCCESS || id >= Vocabulary::kIdLimit) {
-      node.at(token, value).integer_below(Vocabulary::kIdLimit);
-    }
-    switch (vocabulary.add(token, static_cast<std::uint32_t>(id))) {
-      case Vocabulary::Added::yes: break;
-      case Vocabulary::Added::token_is_taken: node.complain(fmt::format("the token \"{}\" stands there twice", token));
-      case Vocabulary::Added::id_is_taken:
-        node.complain(fmt::format("\"{}\" and \"{}\" have the same id {}",
-                                  vocabulary.token_of(static_cast<std::uint32_t>(id)).value_or(""), token, id));
-    }
-  }
-}
-
-/// The two tokens of a merge: "a b", or ["a", "b"].
-std::pair<std::string_view, std::string_view> merged_tokens(const JsonNode& merges, std::size_t i,
-                                                            simdjson::dom::element value) {
-  std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) {
-    const std::size_t space = text.find(' ');
-    if (space != std::string_view::npos && text.find(' ', space + 1) == std::string_view::npos) {
-      return {text.substr(0, space), text.substr(space + 1)};
-    }
-  }
-  simdjson::dom::array pair;
-  std::string_view left;
-  std::string_view right;
-  if (value.get(pair) == simdjson::SUCCESS && pair.size() == 2 && pair.at(0).get(left) == simdjson::SUCCESS &&
-      pair.at(1).get(right) == simdjson::SUCCESS) {
-    return {left, right};
-  }
-  merges.at(i, value).expected("two tokens, as \"a b\" or [\"a\", \"b\"]");
-}
-
-void read_merges(const JsonNode& node, BpeModel& model) {
-  std::uint32_t rank = 0;
-  std::size_t i = 0;
-  std::string joined;
-  for (const simdjson::dom::element value : node.array()) {
-    std::string_view text;
-    if (value.get(text) == simdjson::SUCCESS && text.starts_with("#version")) {  // the first line of a merges.txt
-      ++i;
-      continue;
-    }
-    const auto [left, right] = merged_tokens(node, i, value);
-    joined.assign(left).append(right);
-    const auto id = [&](std::string_view token) {
-      const auto found = model.vocabulary.id_of(token);
-      if (!found) node.at(i, value).complain(fmt::format("the token \"{}\" is not in the vocabulary", token));
-      return *found;
-    };
-    const std::uint32_t left_id = id(left);  // one after the other: the message names the first that is missing
-    const std::uint64_t pair = pair_key(left_id, id(right));
-    // Should a pair stand there twice, its last place counts, as in `tokenizers`.
-    *model.merges.insert(pair, {}).first = {rank++, id(joined)};
-    ++i;
-  }
-}
-
-bool has_all_bytes(const Vocabulary& vocabulary) {
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    const char c = static_cast<char>(byte);
-    if (!vocabulary.id_of(letters_of({&c, 1}))) return false;
-  }
-  return true;
-}
-
-/// Options that change how BPE works may only stand there with the values that change nothing.
-void check_neutral_options(const JsonNode& node) {
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    const auto option = node.find(key);
-    if (option && !option->string().empty()) refuse(*option, fmt::format("{} \"{}\"", key, option->string()));
-  }
-  if (const auto dropout = node.find("dropout"); dropout && dropout->number() != 0) refuse(*dropout, "BPE dropout");
-  if (node.boolean_or("byte_fallback", false)) refuse(node.required("byte_fallback"), "byte_fallback");
-}
-
-BpeModel read_model(const JsonNode& node, bool byte_level) {
-  node.only({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
-             "byte_fallback", "ignore_merges", "vocab", "merges"});
-  if (const auto type = node.find("type"); type && type->string() != "BPE") {
-    refuse(*type, fmt::format("the model \"{}\"", type->string()));
-  }
-  check_neutral_options(node);
-  const JsonNode vocabulary = node.required("vocab");
-  const JsonNode merges = node.required("merges");
-  BpeModel model{Vocabulary(vocabulary.object().size()), PairMap<MergeRule>(merges.array().size())};
-  model.byte_level = byte_level;
-  model.ignore_merges = node.boolean_or("ignore_merges", false);
-  read_vocabulary(vocabulary, model.vocabulary);
-  read_merges(merges, model);
-  // With a token for every byte nothing is unknown, and an unk_token has no effect.
-  const auto unknown = node.find("unk_token");
-  if (unknown && !(byte_level && has_all_bytes(model.vocabulary))) {
-    refuse(*unknown, "unk_token with a vocabulary that lacks single bytes");
-  }
-  return model;
-}
 
 // ---- around the model
 // ------------------------------------------------------------------------------------------------
@@ -193,7 +85,7 @@ Normalizer read_normalizer(const JsonNode& root) {
     } else if (type == "Replace") {
       read_replace(step, result);
     } else {
-      refuse(step, fmt::format("the normalizer \"{}\"", type));
+      refuse_part(step, fmt::format("the normalizer \"{}\"", type));
     }
   });
   return result;
@@ -221,20 +113,54 @@ void read_split(const JsonNode& node, PreTokenizer& result) {
   }
 }
 
+std::string read_character(const JsonNode& node) {
+  const std::string_view text = node.string();
+  if (text.empty() || utf8_length(static_cast<unsigned char>(text.front())) != text.size()) {
+    node.expected("one character");
+  }
+  return std::string(text);
+}
+
+/// A pre_tokenizer, or a decoder.
+struct Metaspace {
+  std::string sign;
+  PrependScheme scheme;
+  bool split;
+};
+
+Metaspace read_metaspace(const JsonNode& node) {
+  node.only({"type", "replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"});
+  Metaspace result{read_character(node.required("replacement")), PrependScheme::always, node.boolean_or("split", true)};
+  if (const auto scheme = node.find("prepend_scheme")) {
+    const std::string_view name = scheme->string();
+    if (name != "first" && name != "always" && name != "never") scheme->expected("first, always or never");
+    if (name == "first") result.scheme = PrependScheme::first;
+    if (name == "never") result.scheme = PrependScheme::never;
+  }
+  if (!node.boolean_or("add_prefix_space", true) && result.scheme != PrependScheme::never) {
+    node.required("add_prefix_space").complain("false goes with the prepend_scheme \"never\" only");
+  }
+  return result;
+}
+
 PreTokenizer read_pre_tokenizer(const JsonNode& root) {
   PreTokenizer result;
   const auto node = root.find("pre_tokenizer");
   if (!node) return result;
   for_each_step(*node, "pretokenizers", [&](const JsonNode& step) {
     const std::string_view type = type_of(step);
-    if (result.byte_level()) refuse(step, fmt::format("the pre_tokenizer \"{}\" behind a ByteLevel", type));
+    if (result.byte_level()) refuse_part(step, fmt::format("the pre_tokenizer \"{}\" behind a ByteLevel", type));
     if (type == "Split") {
       read_split(step, result);
     } else if (type == "ByteLevel") {
       check_byte_level_keys(step);
       result.set_byte_level(step.boolean_or("add_prefix_space", true), step.boolean_or("use_regex", true));
+    } else if (type == "Metaspace") {
+      if (result.has_steps()) refuse_part(step, "a pre_tokenizer \"Metaspace\" behind another");
+      const Metaspace metaspace = read_metaspace(step);
+      result.set_metaspace(metaspace.sign, metaspace.scheme, metaspace.split);
     } else {
-      refuse(step, fmt::format("the pre_tokenizer \"{}\"", type));
+      refuse_part(step, fmt::format("the pre_tokenizer \"{}\"", type));
     }
   });
   return result;
@@ -256,7 +182,7 @@ SpecialTokens read_template(const JsonNode& node) {
     piece.only({"Sequence", "SpecialToken"});
     if (const auto sequence = piece.find("Sequence")) {
       if (sequence->required("id").string() != "A") sequence->expected("the text A, which is the only one");
-      if (text_is_there) refuse(*sequence, "a template with the text twice");
+      if (text_is_there) refuse_part(*sequence, "a template with the text twice");
       text_is_there = true;
       continue;
     }
@@ -268,7 +194,7 @@ SpecialTokens read_template(const JsonNode& node) {
       (text_is_there ? result.behind : result.before).push_back(read_id(ids.at(k++, id)));
     }
   }
-  if (!text_is_there) refuse(single, "a template without the text");
+  if (!text_is_there) refuse_part(single, "a template without the text");
   return result;
 }
 
@@ -290,7 +216,7 @@ SpecialTokens read_post_processor(const JsonNode& root) {
       check_byte_level_keys(step);
       return;
     }
-    if (found) refuse(step, fmt::format("the post_processor \"{}\" behind another that adds tokens", type));
+    if (found) refuse_part(step, fmt::format("the post_processor \"{}\" behind another that adds tokens", type));
     found = true;
     if (type == "TemplateProcessing") {
       result = read_template(step);
@@ -298,7 +224,7 @@ SpecialTokens read_post_processor(const JsonNode& root) {
       step.only({"type", "sep", "cls", "trim_offsets", "add_prefix_space"});
       result = {{read_token_and_id(step.required("cls"))}, {read_token_and_id(step.required("sep"))}};
     } else {
-      refuse(step, fmt::format("the post_processor \"{}\"", type));
+      refuse_part(step, fmt::format("the post_processor \"{}\"", type));
     }
   });
   return result;
@@ -319,16 +245,43 @@ void check_special_tokens(const JsonNode& root, const TokenizerParts& parts) {
   }
 }
 
-bool read_decoder(const JsonNode& root) {
+void read_strip(const JsonNode& node, Decoder& result) {
+  constexpr std::uint32_t kMost = 1u << 24;
+  node.only({"type", "content", "start", "stop"});
+  const std::uint32_t begin = node.required("start").integer_below(kMost);
+  const std::uint32_t end = node.required("stop").integer_below(kMost);
+  result.add_strip(read_character(node.required("content")), begin, end);
+}
+
+Decoder read_decoder(const JsonNode& root) {
+  Decoder result;
   const auto node = root.find("decoder");
-  if (!node) return false;
-  int steps = 0;
+  if (!node) return result;
+  bool any = false;
   for_each_step(*node, "decoders", [&](const JsonNode& step) {
-    if (type_of(step) != "ByteLevel" || ++steps > 1) refuse(step, fmt::format("the decoder \"{}\"", type_of(step)));
-    check_byte_level_keys(step);
+    any = true;
+    const std::string_view type = type_of(step);
+    if (type == "ByteLevel") {
+      check_byte_level_keys(step);
+      result.add_byte_level();
+    } else if (type == "Replace") {
+      Normalizer replace;
+      read_replace(step, replace);
+      result.add_replace(std::move(replace));
+    } else if (type == "ByteFallback" || type == "Fuse") {
+      step.only({"type"});
+      type == "Fuse" ? result.add_fuse() : result.add_byte_fallback();
+    } else if (type == "Strip") {
+      read_strip(step, result);
+    } else if (type == "Metaspace") {
+      const Metaspace metaspace = read_metaspace(step);
+      result.add_metaspace(metaspace.sign, metaspace.scheme);
+    } else {
+      refuse_part(step, fmt::format("the decoder \"{}\"", type));
+    }
   });
-  if (steps == 0) refuse(*node, "a decoder without a step");
-  return true;
+  if (!any) refuse_part(*node, "a decoder without a step");
+  return result;
 }
 
 // ---- added tokens
@@ -426,15 +379,15 @@ TokenizerParts read_tokenizer_file(const std::filesystem::path& path) {
   PreTokenizer pre_tokenizer = read_pre_tokenizer(root);
   Normalizer normalizer = read_normalizer(root);
   SpecialTokens special_tokens = read_post_processor(root);
-  const bool decodes_bytes = read_decoder(root);
-  BpeModel model = read_model(root.required("model"), pre_tokenizer.byte_level());
+  Decoder decoder = read_decoder(root);
+  BpeModel model = read_model_section(root.required("model"), pre_tokenizer.byte_level());
   auto added_tokens = read_added_tokens(root, model.vocabulary);
   TokenizerParts parts{.model = std::move(model),
                        .normalizer = std::move(normalizer),
                        .pre_tokenizer = std::move(pre_tokenizer),
                        .added_tokens = std::move(added_tokens),
                        .special_tokens = std::move(special_tokens),
-                       .decodes_bytes = decodes_bytes};
+                       .decoder = std::move(decoder)};
   check_special_tokens(root, parts);
   read_truncation(root, parts);
   read_padding(root, parts);

@@ -10,6 +10,7 @@
 #include "sgpt/tokenizer.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
+#include "text/decoder.h"
 #include "text/normalizer.h"
 #include "text/pre_tokenizer.h"
 
@@ -20,9 +21,9 @@ struct TokenizerParts {
   Normalizer normalizer = {};
   PreTokenizer pre_tokenizer;
   std::vector<AddedToken> added_tokens;
-  SpecialTokens special_tokens;        // what the post_processor puts around a text
-  std::string pad_token = {};          // of the section "padding"; empty without one
-  bool decodes_bytes = true;           // decoder ByteLevel; without a decoder tokens are joined by spaces
+  SpecialTokens special_tokens;  // what the post_processor puts around a text
+  std::string pad_token = {};    // of the section "padding"; empty without one
+  Decoder decoder = {};
   bool splits_special_tokens = false;  // special tokens in a text are text
   bool cuts_left = false;              // a text too long loses its begin instead of its end
 };

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "sgpt/error.h"
+#include "text/vocabulary_files.h"
 
 namespace sgpt {
 
@@ -27,6 +29,11 @@ constexpr std::array<std::string_view, 7> kRoles = {"bos_token", "eos_token", "u
                                                     "pad_token", "cls_token", "mask_token"};
 
 bool is_role(std::string_view key) { return std::find(kRoles.begin(), kRoles.end(), key) != kRoles.end(); }
+
+/// What GPT-2 and Qwen take for roles that no file names, where there is no tokenizer.json.
+constexpr std::string_view kEndOfText = "<|endoftext|>";
+constexpr std::array<std::string_view, 3> kGpt2Defaults = {"bos_token", "eos_token", "unk_token"};
+constexpr std::array<std::string_view, 3> kQwenDefaults = {"eos_token", "unk_token", "pad_token"};
 
 /// One of the files: an object, empty where there is no file.
 struct SideFile {
@@ -108,7 +115,8 @@ AddedToken* find(std::vector<AddedToken>& tokens, std::string_view content) {
 /// The tokens that a folder's files name, gathered and then added as transformers does it.
 class FolderTokens {
  public:
-  FolderTokens(const fs::path& folder, const TokenizerParts& parts)
+  /// `defaults`: roles that this token has where no file names another.
+  FolderTokens(const fs::path& folder, const TokenizerParts& parts, std::span<const std::string_view> defaults)
       : config_(folder / "tokenizer_config.json"),
         map_(folder / "special_tokens_map.json"),
         added_(folder / "added_tokens.json") {
@@ -119,6 +127,11 @@ class FolderTokens {
       read_special_tokens_map();
       read_added_tokens();
       for (const AddedToken& token : parts.added_tokens) by_id_[token.file_id] = token;
+    }
+    for (const std::string_view name : defaults) {
+      if (!config_.values.contains(name) && !roles_.contains(name)) {
+        roles_[std::string(name)] = {.content = std::string(kEndOfText), .special = true};
+      }
     }
     if (!parts.pad_token.empty() && !config_.values.contains("pad_token") && !roles_.contains("pad_token")) {
       roles_["pad_token"] = {.content = parts.pad_token, .special = true};
@@ -291,9 +304,15 @@ void apply_prefix_space(const SideFile& config, PreTokenizer& pre_tokenizer) {
 }  // namespace
 
 TokenizerParts read_tokenizer_folder(const fs::path& folder) {
-  TokenizerParts parts = read_tokenizer_file(folder / "tokenizer.json");
-  const FolderTokens tokens(folder, parts);
+  const bool older = has_vocabulary_files(folder);
+  const std::string name =
+      older ? vocabulary_files_class(folder, SideFile(folder / "tokenizer_config.json").string("tokenizer_class")) : "";
+  TokenizerParts parts = older ? read_vocabulary_files(folder, name) : read_tokenizer_file(folder / "tokenizer.json");
+  std::span<const std::string_view> defaults;
+  if (older) defaults = name == "Qwen2Tokenizer" ? kQwenDefaults : kGpt2Defaults;
+  const FolderTokens tokens(folder, parts, defaults);
   const SideFile& config = tokens.config();
+  if (older) parts.pre_tokenizer.set_prefix_space(config.boolean("add_prefix_space").value_or(false));
   tokens.add_to(parts);
   add_around(tokens, parts);
   apply_prefix_space(config, parts.pre_tokenizer);

@@ -8,7 +8,8 @@
 
 namespace sgpt {
 
-/// The parts of the tokenizer in a model's folder. Beyond read_tokenizer_file(folder / "tokenizer.json"):
+/// The parts of the tokenizer in a model's folder, where vocab.json and merges.txt do instead of a tokenizer.json
+/// (vocabulary_files.h). Beyond read_tokenizer_file(folder / "tokenizer.json"):
 /// - tokens that only the other files name are added, with the next free ids; flags there replace those of
 ///   tokenizer.json;
 /// - split_special_tokens; truncation_side; add_prefix_space, for the classes that take it from there;

@@ -94,9 +94,27 @@ const std::vector<BadFile>& bad_files() {
       {"a normalizer without type", [](json& f) { f["normalizer"] = json::object(); }, "\"type\" is missing"},
       {"another pre-tokenizer",
        [](json& f) {
-         f["pre_tokenizer"] = {{"type", "Metaspace"}};
+         f["pre_tokenizer"] = {{"type", "Whitespace"}};
        },
-       "Metaspace"},
+       "Whitespace"},
+      {"a Metaspace of two characters",
+       [](json& f) {
+         f["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "__"}};
+       },
+       "pre_tokenizer.replacement"},
+      {"a Metaspace behind another step",
+       [](json& f) {
+         f["pre_tokenizer"] = {
+             {"type", "Sequence"},
+             {"pretokenizers", {split({{"String", " "}}), {{"type", "Metaspace"}, {"replacement", "_"}}}}};
+       },
+       "behind another"},
+      {"an unk_token that is no token",
+       [](json& f) {
+         f["pre_tokenizer"] = nullptr;
+         f["model"]["unk_token"] = "<none>";
+       },
+       "\"<none>\" is not in the vocabulary"},
       {"a step behind ByteLevel",
        [](json& f) {
          f["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {f["pre_tokenizer"], split({{"String", " "}})}}};
