@@ -68,13 +68,17 @@ void add_encoder_options(CLI::App& command, EncoderOptions& options) {
       "separated "
       "by commas, are put end to end. By default as the model folder says");
   pooling->delimiter(',')->allow_extra_args(false)->type_name("MODE");
+  auto* attention = command.add_option_function<std::string>(
+      names("--attention"), [&options](const std::string& kind) { options.causal = kind == "causal"; },
+      "What a token sees: causal, those before it; or bidirectional, all. By default as the model folder says");
+  attention->check(CLI::IsMember({"causal", "bidirectional"}))->type_name("KIND");
   auto* normalize = command.add_flag_callback(
       names("--normalize"), [&options] { options.normalize = true; }, "Scale every embedding to length 1");
   auto* length = command.add_option_function<std::int64_t>(
       names("--max_seq_length"), [&options](const std::int64_t& n) { options.max_seq_length = n; },
       "Tokens of a text that are looked at, brackets included. By default as the model folder says");
   length->check(CLI::Range(std::int64_t{1}, kMostTokens))->type_name("N");
-  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length}) option->group(kGroup);
+  for (CLI::Option* option : {brackets, no_brackets, pooling, attention, normalize, length}) option->group(kGroup);
   add_computing(command, options, kGroup);
 }
 

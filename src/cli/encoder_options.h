@@ -12,9 +12,9 @@ class App;
 
 namespace sgpt::cli {
 
-/// Adds --specb/--no-specb, --pooling, --normalize, --max_seq_length, --token_budget, --threads, --backend and --dtype
-/// to a command. Parsing writes what the user said into `options`, range-checked; what was not said stays as it is.
-/// `options` must live until parsing is over.
+/// Adds --specb/--no-specb, --pooling, --attention, --normalize, --max_seq_length, --token_budget, --threads, --backend
+/// and --dtype to a command. Parsing writes what the user said into `options`, range-checked; what was not said stays
+/// as it is. `options` must live until parsing is over.
 void add_encoder_options(CLI::App& command, EncoderOptions& options);
 
 /// Adds --token_budget, --threads, --backend and --dtype alone, for a command whose texts become no embeddings. `group`

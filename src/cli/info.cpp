@@ -121,6 +121,9 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["hidden_size"] = model.config.hidden;
   info["layers"] = model.config.layers;
   info["heads"] = model.config.heads;
+  info["key_heads"] = model.config.key_heads();
+  info["head_size"] = model.config.head_dim();
+  info["attention"] = model.config.causal ? "causal" : "bidirectional";
   info["vocabulary"] = model.config.vocabulary;
   info["parameters"] = parameter_count(model.config);
   info["types"] = types_on_disk(checkpoint);
@@ -219,6 +222,11 @@ void print(const Json& info, const InfoArguments& arguments) {
   line("size", "hidden {}, layers {}, heads {}, vocabulary {}: {:.1f} million parameters",
        info["hidden_size"].get<std::int64_t>(), info["layers"].get<std::int64_t>(), info["heads"].get<std::int64_t>(),
        info["vocabulary"].get<std::int64_t>(), info["parameters"].get<double>() / 1e6);
+  if (info["key_heads"] != info["heads"] || info["attention"] != "causal") {
+    line("attention", "{}, {} heads of keys and values, of {} numbers",
+         info["attention"] == "causal" ? "causal" : "both ways", info["key_heads"].get<std::int64_t>(),
+         info["head_size"].get<std::int64_t>());
+  }
   for (const auto& [type, of_type] : info["types"].items()) {
     line("on disk", "{} tensors of {}, {}", of_type["tensors"].get<std::int64_t>(), type, in_bytes(of_type["bytes"]));
   }

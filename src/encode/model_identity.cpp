@@ -84,9 +84,11 @@ std::string options_with(const Encoder& encoder, ComputeType type) {
   const EncoderOptions& options = encoder.options();
   std::vector<std::string_view> pooling;
   for (const PoolingMode mode : options.pooling) pooling.push_back(name_of(mode));
-  return fmt::format("brackets={} max_seq_length={} pooling={} normalize={} backend={} compute={}", *options.brackets,
-                     *options.max_seq_length, fmt::join(pooling, ","), *options.normalize, options.backend,
-                     name_of(type));
+  std::string text =
+      fmt::format("brackets={} max_seq_length={} pooling={} normalize={} backend={} compute={}", *options.brackets,
+                  *options.max_seq_length, fmt::join(pooling, ","), *options.normalize, options.backend, name_of(type));
+  if (!*options.causal) text += " attention=bidirectional";  // causal ones had no word for it
+  return text;
 }
 
 }  // namespace

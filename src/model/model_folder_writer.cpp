@@ -49,9 +49,18 @@ Json special_token_ids(const Json& tokenizer) {
   return ids;
 }
 
+/// The class that was written over may have been all that told which way the attention looks.
+void record_attention(const Architecture& architecture, Json& config) {
+  const bool told = config.contains("is_causal") || config.contains("use_bidirectional_attention");
+  if (architecture.causal && !told) return;
+  config["is_causal"] = architecture.causal;
+  config["use_bidirectional_attention"] = !architecture.causal;
+}
+
 Json fresh_config(const Architecture& architecture) {
   Json config{{"architectures", {architecture.family->model_class}}, {"model_type", architecture.family->model_type}};
   architecture.family->write(architecture, config);
+  record_attention(architecture, config);
   return config;
 }
 
@@ -69,6 +78,9 @@ void write_config(const AtomicFolder& folder, const Architecture& config, const 
   } else {
     json = parse_ordered(source_config);
     json["architectures"] = {config.family->model_class};
+    json["model_type"] = config.family->model_type;
+    json.erase("auto_map");  // classes in files that do not come along
+    record_attention(config, json);
   }
   const bool has_f32 = std::any_of(tensors.begin(), tensors.end(), [](auto& t) { return t.type == DType::f32; });
   if (has_f32) {
