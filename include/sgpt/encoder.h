@@ -32,6 +32,7 @@ struct PromptChoice {
 struct EncoderOptions {
   std::optional<bool> brackets = {};                ///< special brackets (`--specb`)
   std::vector<PoolingMode> pooling = {};            ///< empty: as the folder says
+  std::optional<bool> causal = {};                  ///< a token sees none after it (`--attention`)
   std::optional<bool> normalize = {};               ///< scale every embedding to length 1
   std::optional<std::int64_t> max_seq_length = {};  ///< tokens a text, with prompt, brackets and special tokens
   std::int64_t token_budget = 0;                    ///< tokens computed at once; 0: chosen for speed on this machine

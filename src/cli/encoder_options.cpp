@@ -70,6 +70,10 @@ void add_encoder_options(CLI::App& command, EncoderOptions& options) {
       "separated "
       "by commas, are put end to end. By default as the model folder says");
   pooling->delimiter(',')->allow_extra_args(false)->type_name("MODE");
+  auto* attention = command.add_option_function<std::string>(
+      names("--attention"), [&options](const std::string& kind) { options.causal = kind == "causal"; },
+      "What a token sees: causal, those before it; or bidirectional, all. By default as the model folder says");
+  attention->check(CLI::IsMember({"causal", "bidirectional"}))->type_name("KIND");
   auto* normalize = command.add_flag_callback(
       names("--normalize"), [&options] { options.normalize = true; }, "Scale every embedding to length 1");
   auto* length = command.add_option_function<std::int64_t>(
@@ -85,7 +89,8 @@ void add_encoder_options(CLI::App& command, EncoderOptions& options) {
       command.add_flag(names("--append_eos_token"), options.append_eos_token,
                        "Put the tokenizer's eos token behind every text, as RepLLaMA and tevatron's models want "
                        "it, whose files do not say so");
-  for (CLI::Option* option : {brackets, no_brackets, pooling, normalize, length, first, eos}) option->group(kGroup);
+  for (CLI::Option* option : {brackets, no_brackets, pooling, attention, normalize, length, first, eos})
+    option->group(kGroup);
   add_computing(command, options, kGroup);
 }
 

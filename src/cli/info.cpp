@@ -8,8 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/filesystem.h"
 #include "cli/command.h"
 #include "cli/model_option.h"
+#include "formats/model_files.h"
 #include "model/checkpoint.h"
 #include "model/family.h"
 #include "model/layer_plan.h"
@@ -80,7 +82,7 @@ Json types_on_disk(const Checkpoint& checkpoint) {
 
 /// What the tokenizer itself puts around a text; null where there is no tokenizer.
 Json special_tokens(const ModelFolder& model) {
-  if (!std::filesystem::exists(model.tokenizer_file())) return {};
+  if (!files::exists(model.tokenizer_file()) && !files::exists(model.transformer / kVocabularyFiles[0])) return {};
   const Tokenizer tokenizer = Tokenizer::load(model.transformer);
   const auto tokens = [&](const std::vector<std::int32_t>& ids) {
     Json list = Json::array();
@@ -101,6 +103,9 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["hidden_size"] = model.config.hidden;
   info["layers"] = model.config.layers;
   info["heads"] = model.config.heads;
+  info["key_heads"] = model.config.key_heads();
+  info["head_size"] = model.config.head_dim();
+  info["attention"] = model.config.causal ? "causal" : "bidirectional";
   info["vocabulary"] = model.config.vocabulary;
   info["parameters"] = parameter_count(model.config);
   info["types"] = types_on_disk(checkpoint);
@@ -199,6 +204,11 @@ void print(const Json& info, const InfoArguments& arguments) {
   line("size", "hidden {}, layers {}, heads {}, vocabulary {}: {:.1f} million parameters",
        info["hidden_size"].get<std::int64_t>(), info["layers"].get<std::int64_t>(), info["heads"].get<std::int64_t>(),
        info["vocabulary"].get<std::int64_t>(), info["parameters"].get<double>() / 1e6);
+  if (info["key_heads"] != info["heads"] || info["attention"] != "causal") {
+    line("attention", "{}, {} heads of keys and values, of {} numbers",
+         info["attention"] == "causal" ? "causal" : "both ways", info["key_heads"].get<std::int64_t>(),
+         info["head_size"].get<std::int64_t>());
+  }
   for (const auto& [type, of_type] : info["types"].items()) {
     line("on disk", "{} tensors of {}, {}", of_type["tensors"].get<std::int64_t>(), type, in_bytes(of_type["bytes"]));
   }

@@ -22,6 +22,20 @@ namespace {
 // Enough rows for matrix products at full speed, few enough that activations stay near the caches.
 constexpr std::int64_t kTokenBudget = 2048;
 
+/// The folder, with the attention that was asked for; said aloud where it looks both ways, or not as the folder says.
+ModelFolder with_attention(ModelFolder folder, const EncoderOptions& options) {
+  const bool own = folder.config.causal, causal = options.causal.value_or(own);
+  if (causal != own) set_causal(folder.config, causal);
+  if (!causal || !own) {
+    log::info(fmt::format("{}: the attention {}, {}", model_shown(folder.path),
+                          causal ? "is causal" : "looks both ways",
+                          causal != own    ? "as was asked for; the folder says otherwise"
+                          : options.causal ? "as was asked for, and as the folder says"
+                                           : "as the folder says"));
+  }
+  return folder;
+}
+
 /// The options with nothing left unset but what TextPreparation decides.
 EncoderOptions settle(EncoderOptions options, const ModelFolder& folder) {
   if (options.token_budget < 0) {
@@ -94,7 +108,7 @@ void ArenaPool::give_back(std::unique_ptr<Arena> arena) noexcept {
 
 Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted,
                       std::unique_ptr<Backend> own_backend)
-    : folder(read_model_folder(model_folder)),
+    : folder(with_attention(read_model_folder(model_folder), wanted)),
       options(settle(wanted, folder)),
       preparation(Tokenizer::load(folder.transformer), folder,
                   {.brackets = wanted.brackets,
@@ -110,6 +124,7 @@ Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOp
       head(*backend, folder.head,
            {.pooled = pooled(), .first = options.truncate_dim, .normalize = options.normalize.value_or(false)}),
       arenas(backend->memory()) {
+  options.causal = folder.config.causal;
   options.brackets = preparation.brackets();
   options.max_seq_length = preparation.max_seq_length();
   options.query_prompt = {.text = preparation.prompt(TextKind::query)};

@@ -99,6 +99,7 @@ std::string prompt_with(const Encoder& encoder, TextKind kind) {
 /// Of a text's end, and of an embedding's.
 std::string cuts_with(const Encoder& encoder) {
   std::string words = encoder.options().append_eos_token ? " append_eos_token=true" : "";
+  if (!*encoder.options().causal) words += " attention=bidirectional";
   if (encoder.dimension() < encoder.parts().head.whole_dimension()) {
     words += fmt::format(" truncate_dim={}", encoder.dimension());
   }

@@ -21,6 +21,8 @@ inline constexpr std::array<std::string_view, 3> kModelFiles{"modules.json", "co
 
 /// The files beside the weights, those needed first; the rest are read where they are there.
 inline constexpr std::array<std::string_view, 2> kNeededFiles{"config.json", "tokenizer.json"};
+/// What older folders have in the place of tokenizer.json, both of them.
+inline constexpr std::array<std::string_view, 2> kVocabularyFiles{"vocab.json", "merges.txt"};
 inline constexpr std::array<std::string_view, 4> kTransformerFiles{"tokenizer_config.json", "sentence_bert_config.json",
                                                                    "special_tokens_map.json", "added_tokens.json"};
 

@@ -29,6 +29,12 @@ bool is_read(std::string_view name, bool root) {
          (root && (contains(kModelFiles, name) || name == kCard));
 }
 
+/// Whether a model whose tokenizer.json is missing has what stands in for it; `has` is asked of names.
+template <class Has>
+bool has_older_tokenizer(const Has& has) {
+  return std::all_of(kVocabularyFiles.begin(), kVocabularyFiles.end(), has);
+}
+
 /// "0_Transformer", "1_Pooling": how sentence-transformers calls the folder of a module.
 bool is_module_folder(std::string_view folder) {
   const std::size_t digits = folder.find_first_not_of("0123456789");
@@ -103,7 +109,16 @@ Selection select_files(const std::string& model, const std::vector<std::string>&
     return std::any_of(selection.files.begin(), selection.files.end(),
                        [&](const auto& file) { return file == name || file.ends_with(fmt::format("/{}", name)); });
   };
+  if (!has_any("tokenizer.json")) {
+    for (const auto& folder : folders) {
+      for (const auto name : kVocabularyFiles) {
+        const std::string file = joined(folder, name);
+        if (std::find(listing.begin(), listing.end(), file) != listing.end()) selection.files.push_back(file);
+      }
+    }
+  }
   for (const std::string_view needed : kNeededFiles) {
+    if (needed == "tokenizer.json" && has_older_tokenizer(has_any)) continue;
     if (!has_any(needed)) {
       throw UserError(
           fmt::format("{}: the hub lists no {} for it, which sgpt needs{}", model, needed, foreign_weights(listing)));
@@ -145,7 +160,11 @@ Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem:
     if (dense || module.type.ends_with(".Pooling")) needed.push_back(joined(module.path, "config.json"));
     if (dense) with_weights.push_back(module.path);
   }
-  for (const auto name : kNeededFiles) needed.push_back(joined(transformer, name));
+  const auto is_there = [&](std::string_view name) { return readable(snapshot / joined(transformer, name)); };
+  const bool older = !is_there("tokenizer.json") && has_older_tokenizer(is_there);
+  for (const auto name : kNeededFiles) {
+    if (name != "tokenizer.json" || !older) needed.push_back(joined(transformer, name));
+  }
   for (const auto name : kTransformerFiles) optional.push_back(joined(transformer, name));
 
   Lacking lacking;

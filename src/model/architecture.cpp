@@ -58,6 +58,31 @@ constexpr Refused kRefusedClasses[] = {
     {"EncoderModel", "LLM2Vec", "puts chat marks around a text and pools without its instruction"},
 };
 
+/// is_causal and use_bidirectional_attention; or the class of a model that has no key for it.
+bool read_causal(const JsonFile& config) {
+  const std::optional<bool> causal = config.boolean("is_causal");
+  const std::optional<bool> both = config.boolean("use_bidirectional_attention");
+  if (causal && both && *causal == *both) {
+    config.fail("use_bidirectional_attention", fmt::format("{} beside is_causal", !*causal));
+  }
+  if (causal) return *causal;
+  if (both) return !*both;
+  const auto* classes = config.find("architectures");
+  if (!classes || !classes->is_array()) return true;
+  for (const auto& name : *classes) {
+    if (name.is_string() && name.get_ref<const std::string&>().find("Bidirectional") != std::string::npos) return false;
+  }
+  return true;
+}
+
+/// Models of a family under a name of their own, whose attention looks both ways.
+struct Alias {
+  std::string_view model_type;
+  const Family* family;
+};
+
+constexpr Alias kAliases[] = {{"llama_bidirec", &kLlama}, {"bidirectional_pplx_qwen3", &kQwen3}};
+
 void refuse_known(const JsonFile& config, std::string_view type) {
   const auto refuse = [&](const Refused& model, std::string_view key, std::string_view found) {
     throw UserError(fmt::format("{}: {}: found {}: this is {}, which {}; sgpt does not compute that",
@@ -106,7 +131,17 @@ Architecture read_architecture(const std::filesystem::path& config_json) {
   const JsonFile config(config_json);
   const std::string type = config.string("model_type").value_or("");
   refuse_known(config, type);
-  if (const Family* family = family_of(type)) return family->read(config);
+  for (const Alias& alias : kAliases) {
+    if (type != alias.model_type) continue;
+    Architecture architecture = alias.family->read(config);
+    set_causal(architecture, false);
+    return architecture;
+  }
+  if (const Family* family = family_of(type)) {
+    Architecture architecture = family->read(config);
+    set_causal(architecture, read_causal(config));
+    return architecture;
+  }
   throw UserError(fmt::format("{}: model_type: found {}; sgpt runs models of the types {}", config.path().string(),
                               type.empty() ? "nothing" : shown(type), model_types()));
 }
@@ -120,6 +155,15 @@ Architecture make_architecture(std::string_view model_type, const Sizes& sizes) 
                                 sizes.heads));
   }
   return family->make(sizes);
+}
+
+void set_causal(Architecture& architecture, bool causal) {
+  if (!causal && architecture.positions == Positions::alibi) {
+    throw UserError(fmt::format(
+        "the attention of {} cannot look both ways: its positions (ALiBi) are made for tokens before a token",
+        architecture.family->name));
+  }
+  architecture.causal = causal;
 }
 
 std::string summary_of(const Architecture& a) {

@@ -88,6 +88,10 @@ Architecture read_architecture(const std::filesystem::path& config_json);
 /// on an unknown family, or on sizes that do not go together.
 Architecture make_architecture(std::string_view model_type, const Sizes& sizes);
 
+/// Lets the attention look both ways, or not, whatever config.json says. Throws UserError where it cannot: ALiBi's
+/// slopes are made for keys before the query.
+void set_causal(Architecture& architecture, bool causal);
+
 /// "bloom hidden=1024 …": all that the numbers of a forward pass depend on, for checksums. BLOOM's line never changes,
 /// or its old checkpoints would be strangers.
 std::string summary_of(const Architecture& architecture);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "model/decoder.h"
+#include "sgpt/error.h"
 
 namespace sgpt {
 namespace {
@@ -48,6 +49,11 @@ WholeTexts whole_texts(const BranchedTexts& texts) {
 }
 
 Matrix Decoder::forward(const BranchedTexts& branched, Arena& arena) const {
+  if (!config_.causal) {
+    throw UserError(
+        "texts share their beginning only where tokens do not see those after them, and the attention of "
+        "this model looks both ways: it serves to embed with, not as a cross-encoder");
+  }
   const Matrix x = arena.take(branched.tokens(), config_.hidden);
   if (x.rows == 0) return x;
   const WholeTexts whole = whole_texts(branched);

@@ -47,6 +47,16 @@ void require_finite(const CheckpointTensor& tensor) {
                               tensor.file.string(), tensor.name));
 }
 
+/// A matrix of the checkpoint that its own library multiplies each hidden state with: without it embeddings differ.
+void refuse_projection(const Checkpoint& checkpoint, const Architecture& config) {
+  const CheckpointTensor* tensor = checkpoint.find("linear.weight");
+  if (!tensor || tensor->shape.size() != 2 || tensor->shape.back() != config.hidden) return;
+  throw UserError(
+      fmt::format("{}: tensor \"linear.weight\": this model projects each hidden state once more, which "
+                  "sgpt does not do",
+                  tensor->file.string()));
+}
+
 /// Takes pieces of one buffer, one after the other.
 class Pieces {
  public:
@@ -157,6 +167,7 @@ void Decoder::lay_out_trained(const TrainedParameters& which) {
 }
 
 void Decoder::load(const Checkpoint& checkpoint) {
+  refuse_projection(checkpoint, config_);
   std::size_t frozen_vectors = 0;
   for (const Parameter& parameter : parameters_) {
     if (parameter.info.kind == ParameterKind::vector && !parameter.trained()) {

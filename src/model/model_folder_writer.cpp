@@ -13,6 +13,7 @@
 #include "base/hub_path.h"
 #include "base/mapped_file.h"
 #include "formats/json_file.h"
+#include "formats/model_files.h"
 #include "model/family.h"
 #include "model/pooling_config.h"
 #include "sgpt/error.h"
@@ -63,9 +64,18 @@ Json special_token_ids(const Json& tokenizer) {
   return ids;
 }
 
+/// The class that was written over may have been all that told which way the attention looks.
+void record_attention(const Architecture& architecture, Json& config) {
+  const bool told = config.contains("is_causal") || config.contains("use_bidirectional_attention");
+  if (architecture.causal && !told) return;
+  config["is_causal"] = architecture.causal;
+  config["use_bidirectional_attention"] = !architecture.causal;
+}
+
 Json fresh_config(const Architecture& architecture) {
   Json config{{"architectures", {architecture.family->model_class}}, {"model_type", architecture.family->model_type}};
   architecture.family->write(architecture, config);
+  record_attention(architecture, config);
   return config;
 }
 
@@ -83,6 +93,9 @@ void write_config(const AtomicFolder& folder, const Architecture& config, const 
   } else {
     json = parse_ordered(source_config);
     json["architectures"] = {config.family->model_class};
+    json["model_type"] = config.family->model_type;
+    json.erase("auto_map");  // classes in files that do not come along
+    record_attention(config, json);
   }
   const bool has_f32 = std::any_of(tensors.begin(), tensors.end(), [](auto& t) { return t.type == DType::f32; });
   if (has_f32) {
@@ -110,20 +123,31 @@ Json special_tokens(const Json& tokenizer) {
   return roles;
 }
 
-/// tokenizer.json and the files that transformers looks for beside it.
+/// The roles of a tokenizer that is vocab.json and merges.txt: its class knows them, but for the token to pad with.
+Json special_tokens_of_older(const fs::path& vocabulary) {
+  static constexpr const char* kEnd = "<|endoftext|>";
+  return parse_ordered(vocabulary).contains(kEnd) ? Json{{"pad_token", kEnd}} : Json::object();
+}
+
+/// tokenizer.json, or what older folders have in its place, and the files that transformers looks for beside it.
 void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, const fs::path& tokenizer_json,
                      const fs::path& source_folder, const Json& tokenizer) {
-  carry_over(tokenizer_json, folder / "tokenizer.json");
-  Json roles = special_tokens(tokenizer);
+  const bool older = tokenizer.empty();
+  if (older) {
+    for (const auto name : kVocabularyFiles) carry_over(source_folder / name, folder / name);
+  } else {
+    carry_over(tokenizer_json, folder / "tokenizer.json");
+  }
+  Json roles = older ? special_tokens_of_older(source_folder / kVocabularyFiles[0]) : special_tokens(tokenizer);
   if (const fs::path config = source_folder / "tokenizer_config.json"; present(config)) {
     carry_over(config, folder / "tokenizer_config.json");
     const auto named = parse_ordered(config);
     for (const auto& [role, value] : named.items()) roles.erase(role);  // it names them itself
   } else {
-    Json made{{"tokenizer_class", "PreTrainedTokenizerFast"},
-              {"model_max_length", settings.max_seq_length},
+    Json made{{"model_max_length", settings.max_seq_length},
               {"padding_side", "right"},
               {"clean_up_tokenization_spaces", false}};
+    if (!older) made["tokenizer_class"] = "PreTrainedTokenizerFast";  // else the class follows from the model's
     made.update(roles);
     write_json(folder / "tokenizer_config.json", made);
   }
@@ -156,7 +180,8 @@ void write_model_folder(const ModelFolder& settings, const fs::path& source, con
                         std::span<const FileToWrite> more) {
   const bool whole_model = files::is_folder(source);
   const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
-  const Json tokenizer = parse_ordered(tokenizer_json);
+  const bool older = whole_model && !present(tokenizer_json) && present(source / kVocabularyFiles[0]);
+  const Json tokenizer = older ? Json::object() : parse_ordered(tokenizer_json);
 
   require_new_folder(target);
   AtomicFolder folder(target);

@@ -192,7 +192,7 @@ TEST_F(NliProgram, KilledAndResumedItEndsWithTheSameFiles) {
   EXPECT_GT(killed, 0);
   const Outcome last = run(command("killed", resuming));
   ASSERT_EQ(last.status, 0) << last.err;
-  for (const std::string file :
+  for (const std::string& file :
        {std::string("/model.safetensors"), std::string("/") + kDev, std::string("/") + kTest}) {
     EXPECT_EQ(content("killed" + file), content("whole" + file)) << file;
   }

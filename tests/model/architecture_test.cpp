@@ -112,7 +112,7 @@ TEST(Architecture, GptJ) {
 }
 
 TEST(Architecture, WhatIsWrittenIsReadAgain) {
-  for (const char* family : {"bloom", "gpt2", "gpt_neo", "gptj"}) {
+  for (const char* family : {"bloom", "gpt2", "gpt_neo", "gptj", "llama", "mistral", "qwen2", "qwen3", "gemma3_text"}) {
     const Architecture made = make_architecture(family, {64, 5, 4, 300, 128});
     nlohmann::ordered_json config{{"model_type", family}};
     made.family->write(made, config);

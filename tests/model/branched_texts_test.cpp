@@ -7,6 +7,7 @@
 #include "model/branched_texts.h"
 #include "model/decoder.h"
 #include "model/family_models.h"
+#include "sgpt/error.h"
 #include "temp_folder.h"
 
 namespace sgpt {
@@ -82,6 +83,21 @@ TEST_P(BranchedTextsOf, HaveTheSameBitsWithOthers) {
   EXPECT_EQ(std::memcmp(a.data() + alone.first_row_of_branch(0) * kHidden,
                         b.data() + together.first_row_of_branch(20) * kHidden, branch.size() * bytes),
             0);
+}
+
+/// What follows a stem would change it.
+TEST(BranchedTexts, AreRefusedWhereTheAttentionLooksBothWays) {
+  const TempFolder temp;
+  const std::filesystem::path folder =
+      testing::write_family_model(temp / "model", testing::tiny_architecture("qwen2_both_ways", kHidden, 2, 4));
+  const Checkpoint checkpoint = Checkpoint::open(folder);
+  const std::unique_ptr<Backend> backend = make_backend("cpu");
+  const Decoder model(*backend, checkpoint, read_architecture(folder / "config.json"));
+  BranchedTexts texts;
+  texts.stems.add(ids_from(40, 5));
+  texts.add_branch(ids_from(20, 3));
+  Arena arena(backend->memory());
+  EXPECT_THROW(model.forward(texts, arena), UserError);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, BranchedTextsOf, ::testing::ValuesIn(testing::family_names()),

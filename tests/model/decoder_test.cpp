@@ -156,7 +156,7 @@ class DecoderOnEachBackend : public ::testing::TestWithParam<std::tuple<const ch
 };
 INSTANTIATE_TEST_SUITE_P(Families, DecoderOnEachBackend,
                          ::testing::Combine(::testing::Values("reference", "cpu"),
-                                            ::testing::ValuesIn(testing::family_names())),
+                                            ::testing::ValuesIn(testing::decoder_names())),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
                          });
@@ -357,7 +357,7 @@ TEST_P(DecoderOnEachBackend, ABatchWithoutTokensIsLegal) {
 }
 
 TEST(Decoder, BackendsAgreeOnHiddenStates) {
-  for (const std::string& family : testing::family_names()) {
+  for (const std::string& family : testing::decoder_names()) {
     for (const auto& [hidden, heads] : {std::pair<std::int64_t, std::int64_t>{32, 4}, {60, 6}}) {
       const TempFolder folder;
       testing::write_family_model(folder.path(), testing::tiny_architecture(family, hidden, 3, heads));
@@ -369,7 +369,7 @@ TEST(Decoder, BackendsAgreeOnHiddenStates) {
 }
 
 TEST(Decoder, BackendsAgreeOnGradients) {
-  for (const std::string& family : testing::family_names()) {
+  for (const std::string& family : testing::decoder_names()) {
     const TempFolder folder;
     testing::write_family_model(folder.path(), testing::tiny_architecture(family, 60, 2, 6));
     Model reference(folder.path(), "reference", all_of_them());

@@ -22,12 +22,23 @@ inline const std::vector<std::string>& family_names() {
   return names;
 }
 
-/// The sizes of a tiny model, with a window that its texts are longer than.
-inline Architecture tiny_architecture(const std::string& family, std::int64_t hidden, std::int64_t layers,
+/// The families, and some of them with attention both ways.
+inline std::vector<std::string> decoder_names() {
+  std::vector<std::string> names = family_names();
+  for (const char* name : {"gpt_neo_both_ways", "qwen2_both_ways", "gemma3_text_both_ways"}) names.emplace_back(name);
+  return names;
+}
+
+/// The sizes of a tiny model of one of the decoder_names, with a window that its texts are longer than.
+inline Architecture tiny_architecture(const std::string& name, std::int64_t hidden, std::int64_t layers,
                                       std::int64_t heads) {
+  const std::string family = name.substr(0, name.find("_both_ways"));
   Architecture a = make_architecture(family, {hidden, layers, heads, tiny_vocabulary(), 64});
-  if (family == "mistral") a.windows.assign(static_cast<std::size_t>(layers), 3);
+  const bool windows_of_layers = family == "qwen2" || family == "qwen3" || family == "gemma3_text";
+  if (family == "mistral" || windows_of_layers) a.windows.assign(static_cast<std::size_t>(layers), 3);
+  if (windows_of_layers && layers > 1) a.windows.back() = 0;
   for (std::int64_t& window : a.windows) window = window > 0 ? 3 : 0;
+  if (family != name) set_causal(a, false);
   return a;
 }
 
@@ -37,6 +48,7 @@ inline std::filesystem::path write_family_model(const std::filesystem::path& fol
   nlohmann::ordered_json config{{"model_type", architecture.family->model_type}};
   architecture.family->write(architecture, config);
   if (config.contains("window_size")) config["window_size"] = 3;
+  if (!architecture.causal) config["is_causal"] = false;
   std::ofstream(folder / "config.json") << config.dump();
   std::mt19937 random(1);
   std::vector<std::unique_ptr<std::vector<float>>> values;

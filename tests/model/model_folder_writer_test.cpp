@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "family_models.h"
 #include "file_builders.h"
 #include "sgpt/error.h"
 #include "temp_folder.h"
@@ -46,6 +47,29 @@ std::vector<fs::path> names_in(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+/// The class, and code that does not come along, may have been all that said that the attention looks both ways.
+TEST(ModelFolderWriter, AttentionBothWaysStaysSo) {
+  const TempFolder temp;
+  const Architecture llama = testing::tiny_architecture("llama", 32, 2, 4);
+  const fs::path source = testing::write_family_model(temp / "source", llama);
+  nlohmann::json config = json_of(source / "config.json");
+  config.update({{"model_type", "llama_bidirec"},
+                 {"architectures", {"LlamaBidirectionalModel"}},
+                 {"auto_map", {{"AutoModel", "its_code.LlamaBidirectionalModel"}}}});
+  testing::tiny::write(source / "config.json", config.dump());
+  const ModelFolder settings = read_model_folder(source);
+  EXPECT_FALSE(settings.config.causal);
+  const Checkpoint checkpoint = Checkpoint::open(source);
+  write_model_folder(settings, source, temp / "target", tensors_of(checkpoint));
+  EXPECT_FALSE(read_model_folder(temp / "target").config.causal);
+  EXPECT_EQ(summary_of(read_model_folder(temp / "target").config), summary_of(settings.config));
+  const nlohmann::json written = json_of(temp / "target" / "config.json");
+  EXPECT_EQ(written["model_type"], "llama");
+  EXPECT_EQ(written["architectures"], nlohmann::json::array({"LlamaModel"}));
+  EXPECT_EQ(written["is_causal"], false);
+  EXPECT_FALSE(written.contains("auto_map"));
 }
 
 TEST(ModelFolderWriter, WhatIsWrittenIsReadBack) {

@@ -269,7 +269,7 @@ TEST_P(TrainerTest, TextsWithoutTokensDoNoHarm) {
   Training run(folder_, bare);
   EXPECT_TRUE(std::isfinite(run.step().loss));
   TrainingBatch empty = run.batch();
-  for (TokenBatch& column : empty.columns) column = {{}, std::vector<std::int32_t>(6)};
+  for (TokenBatch& column : empty.columns) column = {{}, std::vector<std::int32_t>(6), {}};
   EXPECT_TRUE(std::isfinite(run.trainer().step(empty).loss));
 }
 

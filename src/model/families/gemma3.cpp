@@ -103,7 +103,7 @@ Architecture read(const JsonFile& config) {
 void write(const Architecture& gemma, nlohmann::ordered_json& config) {
   llama_layout::write(gemma, config);
   llama_layout::write_windows(gemma, config);
-  for (const char* key : {"hidden_act", "rope_theta", "use_sliding_window", "is_causal"}) config.erase(key);
+  for (const char* key : {"hidden_act", "rope_theta", "use_sliding_window"}) config.erase(key);
   config["rope_parameters"] = {{"full_attention", llama_layout::rotary_json(gemma.rotary)},
                                {"sliding_attention", llama_layout::rotary_json(*gemma.window_rotary)}};
   config.update({{"hidden_activation", "gelu_pytorch_tanh"},

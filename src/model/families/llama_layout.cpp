@@ -40,23 +40,6 @@ void read_heads(const JsonFile& config, const Defaults& defaults, Architecture& 
   }
 }
 
-/// is_causal and use_bidirectional_attention; or the class of a model that has no key for it.
-bool read_causal(const JsonFile& config) {
-  const std::optional<bool> causal = config.boolean("is_causal");
-  const std::optional<bool> both = config.boolean("use_bidirectional_attention");
-  if (causal && both && *causal == *both) {
-    config.fail("use_bidirectional_attention", fmt::format("{} beside is_causal", !*causal));
-  }
-  if (causal) return *causal;
-  if (both) return !*both;
-  const auto* classes = config.find("architectures");
-  if (!classes || !classes->is_array()) return true;
-  for (const auto& name : *classes) {
-    if (name.is_string() && name.get_ref<const std::string&>().find("Bidirectional") != std::string::npos) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 Architecture make(const Family& family, const Sizes& sizes) {
@@ -101,7 +84,6 @@ Architecture read(const JsonFile& config, const Family& family, const Defaults& 
     require_flag(config, bias, false, "no released model for embeddings has these biases, and sgpt does not add them");
   }
   if (defaults.one_rotary) a.rotary = read_rotary(config);
-  a.causal = read_causal(config);
   return a;
 }
 
@@ -154,7 +136,6 @@ void write(const Architecture& a, nlohmann::ordered_json& config) {
                  {"tie_word_embeddings", a.family->head.tied},
                  {"attention_dropout", 0.0}});
   config["rope_parameters"] = rotary_json(a.rotary);
-  if (!a.causal) config["is_causal"] = false;
 }
 
 void write_windows(const Architecture& a, nlohmann::ordered_json& config) {

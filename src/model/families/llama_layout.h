@@ -23,7 +23,7 @@ struct Defaults {
   bool one_rotary = true;  ///< else the family reads them
 };
 
-/// Everything but windows: sizes, heads, eps, activation, rotary positions, and whether attention looks both ways.
+/// Everything but windows: sizes, heads, eps, activation, rotary positions.
 /// Throws UserError on what sgpt does not compute.
 Architecture read(const JsonFile& config, const Family& family, const Defaults& defaults = {});
 
