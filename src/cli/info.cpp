@@ -110,7 +110,17 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   info["pooling"] = Json::array();
   for (const PoolingMode mode : model.pooling) info["pooling"].push_back(std::string(name_of(mode)));
   info["embedding_size"] = model.config.hidden * static_cast<std::int64_t>(model.pooling.size());
+  info["modules"] = Json::array();
+  for (const HeadModule& module : model.head) {
+    info["modules"].push_back(module.folder.filename().string());
+    if (module.dense) info["embedding_size"] = module.dense->out;
+  }
   info["normalize"] = model.normalize;
+  info["prompts"] = model.sentences.prompts.by_name;
+  info["default_prompt_name"] =
+      model.sentences.prompts.default_name ? Json(*model.sentences.prompts.default_name) : Json();
+  info["include_prompt"] = model.include_prompt;
+  info["similarity"] = name_of(model.sentences.similarity);
   info["brackets"] = model.brackets ? Json(*model.brackets) : Json();
   info["special_tokens"] = special_tokens(model);
   info["max_seq_length"] = model.max_seq_length;
@@ -203,9 +213,17 @@ void print(const Json& info, const InfoArguments& arguments) {
     line("on disk", "{} tensors of {}, {}", of_type["tensors"].get<std::int64_t>(), type, in_bytes(of_type["bytes"]));
   }
   line("files", "{}", file_names(info["files"]));
-  line("pooling", "{}{}", comma_separated(info["pooling"]),
+  line("pooling", "{}{}{}{}", comma_separated(info["pooling"]),
+       info["include_prompt"].get<bool>() ? "" : " without the prompt",
+       info["modules"].empty() ? "" : ", then " + comma_separated(info["modules"]),
        info["normalize"].get<bool>() ? ", then scaled to length 1" : "");
   line("embedding", "{} numbers", info["embedding_size"].get<std::int64_t>());
+  for (const auto& [name, prompt] : info["prompts"].items()) {
+    line("prompt", "{}: {}{}", Json(name).dump(-1, ' ', false, Json::error_handler_t::replace),
+         prompt.dump(-1, ' ', false, Json::error_handler_t::replace),
+         info["default_prompt_name"] == name ? " (the default)" : "");
+  }
+  if (info["similarity"] != "cosine") line("similarity", "{}", info["similarity"].get<std::string>());
   line("brackets", "{}",
        info["brackets"].is_null()     ? "not recorded: off unless --specb is given"
        : info["brackets"].get<bool>() ? "on"

@@ -1,7 +1,7 @@
 #include "encode/prompts.h"
 
+#include <algorithm>
 #include <array>
-#include <span>
 
 #include <fmt/format.h>
 
@@ -14,18 +14,6 @@
 namespace sgpt {
 namespace {
 
-/// The names by which a folder has prompts for texts of a kind; the first that is there is taken.
-std::span<const std::string_view> usual_names(TextKind kind) {
-  static constexpr std::array<std::string_view, 1> kQuery{"query"};
-  static constexpr std::array<std::string_view, 3> kDocument{"document", "passage", "corpus"};
-  switch (kind) {
-    case TextKind::query: return kQuery;
-    case TextKind::document: return kDocument;
-    case TextKind::plain: break;
-  }
-  return {};
-}
-
 const std::string& named_prompt(const ModelFolder& folder, const std::string& name) {
   const Prompts& prompts = folder.sentences.prompts;
   if (const std::string* prompt = prompts.find(name)) return *prompt;
@@ -36,13 +24,16 @@ const std::string& named_prompt(const ModelFolder& folder, const std::string& na
                               known, did_you_mean(name, there)));
 }
 
-/// The folder's own, where nobody chose; null for none.
+/// The folder's own, where nobody chose; null for none. To sentence-transformers 6 a folder that names no prompt
+/// "query" or "document" has an empty one: other names, and the default, are then for those who ask for them, and for
+/// plain texts.
 const std::string* own_prompt(const Prompts& prompts, TextKind kind) {
-  for (const std::string_view name : usual_names(kind)) {
-    if (const std::string* prompt = prompts.find(name)) return prompt;
-  }
+  if (kind != TextKind::plain) return prompts.find(name_of(kind));
   return prompts.default_name ? prompts.find(*prompts.default_name) : nullptr;
 }
+
+/// Names under which other programs look for the prompt before documents.
+constexpr std::array<std::string_view, 2> kDocuments{"passage", "corpus"};
 
 }  // namespace
 
@@ -71,14 +62,21 @@ std::string choose_prompt(const ModelFolder& folder, TextKind kind, const Prompt
   return *choice.text;
 }
 
-std::string unused_prompts(const ModelFolder& folder, const PromptChoice& query) {
+std::string unused_prompts(const ModelFolder& folder, TextKind kind, const PromptChoice& choice) {
   const Prompts& prompts = folder.sentences.prompts;
-  const std::vector<std::string> names = prompts.names();
-  if (names.empty() || query.text || query.name || own_prompt(prompts, TextKind::query)) return "";
+  std::vector<std::string> names = prompts.names();
+  if (kind == TextKind::document) {  // those of queries alone are nothing that documents lack
+    std::erase_if(names, [&](const std::string& name) {
+      return std::find(kDocuments.begin(), kDocuments.end(), name) == kDocuments.end() && name != prompts.default_name;
+    });
+  }
+  if (names.empty() || kind == TextKind::plain || choice.text || choice.name || own_prompt(prompts, kind)) return "";
+  const bool query = kind == TextKind::query;
   return fmt::format(
-      "{}: the model has prompts ({}), but none for queries in general, so queries stand without: choose one by its "
-      "name, with --query_prompt_name, if that is not meant",
-      model_shown(folder.path), listed(names));
+      "{}: the model has prompts ({}), but none of the name {}: {} stand without, as in sentence-transformers, unless "
+      "one "
+      "is chosen by its name (--{}_prompt_name)",
+      model_shown(folder.path), listed(names), name_of(kind), query ? "queries" : "documents", name_of(kind));
 }
 
 }  // namespace sgpt

@@ -81,7 +81,6 @@ TextPreparation::TextPreparation(Tokenizer tokenizer, const ModelFolder& folder,
       brackets_(choose_brackets(folder, options.brackets)),
       max_seq_length_(choose_length(folder, options.max_seq_length)),
       around_(tokenizer_.special_tokens()),
-      remark_(brackets_ ? std::string() : unused_prompts(folder, options.query_prompt)),
       name_(model_shown(folder.path)) {
   if (folder.lower_case) {
     throw UserError(fmt::format("{}: the model wants its texts lower-cased (do_lower_case), which sgpt does not do",
@@ -135,6 +134,7 @@ void TextPreparation::set_prompts(const ModelFolder& folder, const Options& opti
                                  : kind == TextKind::document ? options.document_prompt
                                                               : options.plain_prompt;
     made.prompt = choose_prompt(folder, kind, choice);
+    if (!brackets_) made.remark = unused_prompts(folder, kind, choice);
     if (made.prompt.empty()) continue;
     made.prompt_tokens = std::ssize(tokenizer_.encode(made.prompt));
     if (folder.include_prompt) continue;
@@ -155,7 +155,7 @@ void TextPreparation::require_no_prompts(const ModelFolder& folder) const {
 }
 
 void TextPreparation::tell(TextKind kind) const {
-  if (kind == TextKind::query && !remark_.empty()) log::info(remark_);
+  if (!of(kind).remark.empty()) log::info(of(kind).remark);
   const std::int64_t room = max_seq_length_ - static_cast<std::int64_t>(around());
   if (of(kind).prompt_tokens < room || of(kind).prompt.empty()) return;
   log::warning(

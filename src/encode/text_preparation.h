@@ -77,6 +77,7 @@ class TextPreparation {
   /// What stands before and around texts of a kind.
   struct Kind {
     std::string prompt;
+    std::string remark;  // on prompts that such texts do without
     std::int64_t prompt_tokens = 0;  // tokenized alone
     std::int64_t skipped = 0;
     Pair brackets{};
@@ -93,7 +94,6 @@ class TextPreparation {
   std::int64_t max_seq_length_;
   SpecialTokens around_;  // where there are no brackets
   std::array<Kind, 3> kinds_;
-  std::string remark_;  // on prompts that queries do without
   std::string name_;    // of the model, for log lines
 };
 

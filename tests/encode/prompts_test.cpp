@@ -70,13 +70,14 @@ class PromptsTest : public ::testing::Test {
 };
 
 TEST_F(PromptsTest, AreChosenByTheKindOfText) {
-  configure(R"({"prompts":{"query":"Q: ","passage":"P: ","corpus":"C: ","sts":"S: "}})");
+  configure(R"({"prompts":{"query":"Q: ","document":"D: ","passage":"P: ","sts":"S: "}})");
   EXPECT_EQ(chosen(TextKind::query), "Q: ");
-  EXPECT_EQ(chosen(TextKind::document), "P: ");
+  EXPECT_EQ(chosen(TextKind::document), "D: ");
   EXPECT_EQ(chosen(TextKind::plain), "");
-  configure(R"({"prompts":{"corpus":"C: ","sts":"S: "},"default_prompt_name":"sts"})");
-  EXPECT_EQ(chosen(TextKind::query), "S: ");
-  EXPECT_EQ(chosen(TextKind::document), "C: ");
+  // As sentence-transformers 6.2 does: its folders always have a "query" and a "document".
+  configure(R"({"prompts":{"passage":"P: ","sts":"S: "},"default_prompt_name":"sts"})");
+  EXPECT_EQ(chosen(TextKind::query), "");
+  EXPECT_EQ(chosen(TextKind::document), "");
   EXPECT_EQ(chosen(TextKind::plain), "S: ");
   configure(R"({"prompts":{"document":"","query":null,"sts":"S: "},"default_prompt_name":"sts"})");
   EXPECT_EQ(chosen(TextKind::query), "");  // a prompt "" counts as one
@@ -97,9 +98,9 @@ TEST_F(PromptsTest, WhatWasGivenWins) {
   EXPECT_THAT([&] { chosen(TextKind::query, {.text = "\xff"}); }, ThrowsMessage<UserError>(HasSubstr("UTF-8")));
 }
 
-TEST_F(PromptsTest, AModelWhosePromptsAllStayUnusedForQueriesIsTold) {
-  const auto unused = [&](const PromptChoice& choice = {}) {
-    return unused_prompts(read_model_folder(model_), choice);
+TEST_F(PromptsTest, AModelWhosePromptsAllStayUnusedIsTold) {
+  const auto unused = [&](const PromptChoice& choice = {}, TextKind kind = TextKind::query) {
+    return unused_prompts(read_model_folder(model_), kind, choice);
   };
   EXPECT_EQ(unused(), "");
   configure(R"({"prompts":{"web_search_query":"Instruct: ","sts_query":"S: ","document":""}})");
@@ -107,6 +108,11 @@ TEST_F(PromptsTest, AModelWhosePromptsAllStayUnusedForQueriesIsTold) {
                               Not(HasSubstr("document,"))));
   EXPECT_EQ(unused({.name = "sts_query"}), "");
   EXPECT_EQ(unused({.text = ""}), "");
+  EXPECT_EQ(unused({}, TextKind::document), "");
+  EXPECT_EQ(unused({}, TextKind::plain), "");
+  configure(R"({"prompts":{"query":"Q: ","passage":"P: ","sts":"S: "}})");
+  EXPECT_THAT(unused({}, TextKind::document), AllOf(HasSubstr("(passage)"), HasSubstr("--document_prompt_name")));
+  EXPECT_EQ(unused({.name = "passage"}, TextKind::document), "");
   configure(R"({"prompts":{"query":"","sts_query":"S: "}})");
   EXPECT_EQ(unused(), "");
 }
