@@ -12,9 +12,9 @@ namespace sgpt {
 /// "query", "document", "plain".
 std::string_view name_of(TextKind kind);
 
-/// The prompt before texts of a kind, "" for none: the one that was chosen, else the folder's own of the name "query" or
-/// "document", or for plain texts its default. Throws UserError when both text and name were given, the folder has no prompt of that name, or the text
-/// is no valid UTF-8.
+/// The prompt before texts of a kind, "" for none: the one that was chosen, else the folder's own of the name "query"
+/// or "document", or for plain texts its default. Throws UserError when both text and name were given, the folder has
+/// no prompt of that name, or the text is no valid UTF-8.
 std::string choose_prompt(const ModelFolder& folder, TextKind kind, const PromptChoice& choice);
 
 /// Of a folder whose prompts all stay unused for texts of a kind that may want one: a sentence that says so. Else "".
