@@ -166,9 +166,10 @@ class Reader {
     return false;
   }
 
-  /// Most options would take an empty value, a shell variable that is not set, for none at all.
+  /// Most options would take an empty value, a shell variable that is not set, for none at all. Of a prompt it is one:
+  /// no prompt.
   void value_of(const std::string& name, const std::string& word) {
-    if (word.empty()) {
+    if (word.empty() && !name.ends_with("prompt")) {
       throw UserError(fmt::format("{}: {} needs a value, found an empty one{}", full_name(*command_), name, hint()));
     }
     value(word);

@@ -74,8 +74,7 @@ std::string unused_prompts(const ModelFolder& folder, TextKind kind, const Promp
   const bool query = kind == TextKind::query;
   return fmt::format(
       "{}: the model has prompts ({}), but none of the name {}: {} stand without, as in sentence-transformers, unless "
-      "one "
-      "is chosen by its name (--{}_prompt_name)",
+      "one is chosen by its name (--{}_prompt_name)",
       model_shown(folder.path), listed(names), name_of(kind), query ? "queries" : "documents", name_of(kind));
 }
 

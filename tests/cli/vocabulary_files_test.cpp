@@ -72,7 +72,7 @@ TEST_F(VocabularyFiles, EmbedAndTrainAsTheTokenizerJsonDoes) {
 
 TEST_F(VocabularyFiles, OneOfTheTwoAloneIsRefused) {
   fs::remove(older() / "merges.txt");
-  const Outcome outcome = sgpt({"tokenize", "--model", older().string()}, "a text\n");
+  const Outcome outcome = sgpt({"tokenize", "--model", older().string(), "--input", "-"}, "{\"text\": \"a\"}\n");
   EXPECT_EQ(outcome.status, 2);
   EXPECT_NE(outcome.err.find("merges.txt is missing"), std::string::npos) << outcome.err;
 }
