@@ -39,8 +39,8 @@ void refuse_several_processes(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands(works_alone)) {
     command->preparse_callback([command](std::size_t) {
       if (sgpt::started_processes() == 1) return;
-      throw sgpt::UserError(
-          fmt::format("sgpt {} runs as one process; mpirun is for sgpt train, encode, eval and rerank", command->get_name()));
+      throw sgpt::UserError(fmt::format(
+          "sgpt {} runs as one process; mpirun is for sgpt train, encode, eval and rerank", command->get_name()));
     });
   }
 }

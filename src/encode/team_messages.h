@@ -17,9 +17,9 @@ std::vector<std::string> unpacked_texts(std::string_view bytes);
 /// value = rank 0's, whatever its length is on the others.
 void broadcast_text(Communicator& ranks, std::string& value);
 
-/// Compares what every rank was told, one line of options, and the vector that its model makes of a probe: where that is
-/// the same but for rounding, rank 0 warns that `what` ("the embeddings") have other last bits. Throws UserError on all
-/// ranks when they differ.
+/// Compares what every rank was told, one line of options, and the vector that its model makes of a probe: where that
+/// is the same but for rounding, rank 0 warns that `what` ("the embeddings") have other last bits. Throws UserError on
+/// all ranks when they differ.
 void require_same_model(Communicator& ranks, const std::string& options, std::span<const float> probe,
                         std::string_view what);
 

@@ -77,7 +77,7 @@ class TextPreparation {
   /// What stands before and around texts of a kind.
   struct Kind {
     std::string prompt;
-    std::string remark;  // on prompts that such texts do without
+    std::string remark;              // on prompts that such texts do without
     std::int64_t prompt_tokens = 0;  // tokenized alone
     std::int64_t skipped = 0;
     Pair brackets{};
@@ -94,7 +94,7 @@ class TextPreparation {
   std::int64_t max_seq_length_;
   SpecialTokens around_;  // where there are no brackets
   std::array<Kind, 3> kinds_;
-  std::string name_;    // of the model, for log lines
+  std::string name_;  // of the model, for log lines
 };
 
 }  // namespace sgpt

@@ -66,12 +66,9 @@ TEST_F(StepMemoryTest, IsWhatWasPlannedBeforeTheModelWasLoaded) {
     for (int row = 0; row < 10; ++row) texts.add(std::vector<std::int32_t>(30, 5));
   }
   for (const std::uint64_t memory : {std::uint64_t{0}, std::uint64_t{1} << 21, std::uint64_t{1} << 40}) {
-    const TrainingPlan plan = plan_training(*backend_, model_.config(), DType::f32,
-                                            {.batch = 10,
-                                             .chunk_size = 4,
-                                             .max_seq_length = 30,
-                                             .activation_memory = memory,
-                                             .biases_alone = true});
+    const TrainingPlan plan = plan_training(
+        *backend_, model_.config(), DType::f32,
+        {.batch = 10, .chunk_size = 4, .max_seq_length = 30, .activation_memory = memory, .biases_alone = true});
     const StepMemory step = plan_step(model_, full, 4, memory);
     EXPECT_EQ(plan.kept, step.kept);
     EXPECT_EQ(plan.working, step.working);
