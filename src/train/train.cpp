@@ -290,7 +290,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   std::optional<DevScoring> scoring;
   if (dev_pairs) {
     if (ranks.first()) selection.emplace(model);
-    scoring.emplace(*dev_pairs, selection ? &*selection : nullptr, *options.nli->evaluation_steps);
+    scoring.emplace(DevScoring{*dev_pairs, selection ? &*selection : nullptr, *options.nli->evaluation_steps});
   }
   TrainingRun run(
       {options, data, order, checkpoints, newest, facts, model, trainer, steps_per_epoch, ranks, watch, scoring});
