@@ -11,7 +11,6 @@
 #include "base/filesystem.h"
 #include "cli/command.h"
 #include "cli/model_option.h"
-#include "formats/model_files.h"
 #include "model/checkpoint.h"
 #include "model/family.h"
 #include "model/layer_plan.h"
@@ -82,7 +81,7 @@ Json types_on_disk(const Checkpoint& checkpoint) {
 
 /// What the tokenizer itself puts around a text; null where there is no tokenizer.
 Json special_tokens(const ModelFolder& model) {
-  if (!files::exists(model.tokenizer_file()) && !files::exists(model.transformer / kVocabularyFiles[0])) return {};
+  if (!files::exists(model.tokenizer_file())) return {};
   const Tokenizer tokenizer = Tokenizer::load(model.transformer);
   const auto tokens = [&](const std::vector<std::int32_t>& ids) {
     Json list = Json::array();
@@ -134,9 +133,9 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   }
   info["memory"] = {{"encode", encode_plan(*backend, model.config, stored, arguments)}};
   for (const bool biases : {true, false}) {
-    Json& plan = info["memory"][biases ? "train_biases" : "train_all"];
-    if (stored != DType::i8)
-      plan = training_plan(*backend, model.config, stored, arguments, biases);  // else null: not trained
+    Json& plan = info["memory"][biases ? "train_biases" : "train_all"];  // null: it cannot be trained so
+    if (stored == DType::i8 || (biases && !has_biases(model.config))) continue;
+    plan = training_plan(*backend, model.config, stored, arguments, biases);
   }
   return info;
 }
@@ -177,12 +176,13 @@ std::string kernel_names(const Json& kernels) {
 }
 
 void print_training_memory(const Json& memory, const InfoArguments& arguments) {
-  if (memory["train_biases"].is_null()) {
+  if (memory["train_all"].is_null()) {
     line("", "8-bit integers serve to embed with, not for training: train the model that they were made from");
     return;
   }
   for (const bool biases : {true, false}) {
     const Json& plan = memory[biases ? "train_biases" : "train_all"];
+    if (plan.is_null()) continue;
     line("", "about {} to train {}: {} for weights and optimiser, {} kept of forward passes, {} beside",
          in_bytes(plan["total_bytes"]), biases ? "biases (--freezenonbias)" : "everything",
          in_bytes(plan["weights_bytes"].get<std::uint64_t>() + plan["mapped_bytes"].get<std::uint64_t>() +

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,12 +20,21 @@ inline constexpr std::array<std::string_view, 4> kWeightFiles{"model.safetensors
 inline constexpr std::array<std::string_view, 3> kModelFiles{"modules.json", "config_sentence_transformers.json",
                                                              "sgpt_config.json"};
 
-/// The files beside the weights, those needed first; the rest are read where they are there.
-inline constexpr std::array<std::string_view, 2> kNeededFiles{"config.json", "tokenizer.json"};
-/// What older folders have in the place of tokenizer.json, both of them.
-inline constexpr std::array<std::string_view, 2> kVocabularyFiles{"vocab.json", "merges.txt"};
+/// Beside the weights, and beside it what is read where it is there.
+inline constexpr std::string_view kConfigFile = "config.json";
 inline constexpr std::array<std::string_view, 4> kTransformerFiles{"tokenizer_config.json", "sentence_bert_config.json",
                                                                    "special_tokens_map.json", "added_tokens.json"};
+
+/// The tokenizer, and what older folders have in its place, both of them.
+inline constexpr std::array<std::string_view, 1> kTokenizerFiles{"tokenizer.json"};
+inline constexpr std::array<std::string_view, 2> kOlderTokenizerFiles{"vocab.json", "merges.txt"};
+
+/// Those of the two that a folder is read by, or ought to have; `has(name)` is asked what is there.
+template <class Has>
+std::span<const std::string_view> tokenizer_files(const Has& has) {
+  const bool older = !has(kTokenizerFiles[0]) && has(kOlderTokenizerFiles[0]) && has(kOlderTokenizerFiles[1]);
+  return older ? std::span<const std::string_view>(kOlderTokenizerFiles) : kTokenizerFiles;
+}
 
 /// Of a PEFT adapter, which changes the weights beside it, or belongs to weights that lie elsewhere.
 inline constexpr std::string_view kAdapterFile = "adapter_config.json";

@@ -25,14 +25,8 @@ bool contains(const std::array<std::string_view, kSize>& names, std::string_view
 
 /// Whether a file of the model's own folder (`root`) or of a module's is read, or shown to people.
 bool is_read(std::string_view name, bool root) {
-  return contains(kNeededFiles, name) || contains(kTransformerFiles, name) ||
+  return name == kConfigFile || contains(kTransformerFiles, name) ||
          (root && (contains(kModelFiles, name) || name == kCard));
-}
-
-/// Whether a model whose tokenizer.json is missing has what stands in for it; `has` is asked of names.
-template <class Has>
-bool has_older_tokenizer(const Has& has) {
-  return std::all_of(kVocabularyFiles.begin(), kVocabularyFiles.end(), has);
 }
 
 /// "0_Transformer", "1_Pooling": how sentence-transformers calls the folder of a module.
@@ -105,24 +99,21 @@ Selection select_files(const std::string& model, const std::vector<std::string>&
   }
   const std::set<std::string> listed(listing.begin(), listing.end());
   if (listed.contains(std::string(kAdapterFile))) throw UserError(fmt::format("{}: {}", model, adapter_advice()));
-  const auto has_any = [&](std::string_view name) {
-    return std::any_of(selection.files.begin(), selection.files.end(),
-                       [&](const auto& file) { return file == name || file.ends_with(fmt::format("/{}", name)); });
+  const auto in_some_folder = [&](std::string_view name) {
+    return std::any_of(folders.begin(), folders.end(),
+                       [&](const std::string& folder) { return listed.contains(joined(folder, name)); });
   };
-  if (!has_any("tokenizer.json")) {
+  std::vector<std::string_view> needed{kConfigFile};
+  for (const auto name : tokenizer_files(in_some_folder)) {
+    needed.push_back(name);
     for (const auto& folder : folders) {
-      for (const auto name : kVocabularyFiles) {
-        const std::string file = joined(folder, name);
-        if (std::find(listing.begin(), listing.end(), file) != listing.end()) selection.files.push_back(file);
-      }
+      if (listed.contains(joined(folder, name))) selection.files.push_back(joined(folder, name));
     }
   }
-  for (const std::string_view needed : kNeededFiles) {
-    if (needed == "tokenizer.json" && has_older_tokenizer(has_any)) continue;
-    if (!has_any(needed)) {
-      throw UserError(
-          fmt::format("{}: the hub lists no {} for it, which sgpt needs{}", model, needed, foreign_weights(listing)));
-    }
+  for (const std::string_view name : needed) {
+    if (in_some_folder(name)) continue;
+    throw UserError(
+        fmt::format("{}: the hub lists no {} for it, which sgpt needs{}", model, name, foreign_weights(listing)));
   }
   bool has_weights = false;
   for (const auto& folder : folders) {
@@ -161,10 +152,8 @@ Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem:
     if (dense) with_weights.push_back(module.path);
   }
   const auto is_there = [&](std::string_view name) { return readable(snapshot / joined(transformer, name)); };
-  const bool older = !is_there("tokenizer.json") && has_older_tokenizer(is_there);
-  for (const auto name : kNeededFiles) {
-    if (name != "tokenizer.json" || !older) needed.push_back(joined(transformer, name));
-  }
+  needed.push_back(joined(transformer, kConfigFile));
+  for (const auto name : tokenizer_files(is_there)) needed.push_back(joined(transformer, name));
   for (const auto name : kTransformerFiles) optional.push_back(joined(transformer, name));
 
   Lacking lacking;

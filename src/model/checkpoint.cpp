@@ -14,6 +14,7 @@
 #include "formats/json_file.h"
 #include "formats/model_files.h"
 #include "model/describe.h"
+#include "model/parameters.h"
 #include "model/safetensors.h"
 #include "model/torch_archive.h"
 #include "sgpt/error.h"
@@ -26,9 +27,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefixes[] = {"transformer.", "model."};
 
-// The output layer of a causal model, and what the embedding that it may be tied to is called.
+// The output layer of a causal model, which may be tied to the embedding.
 constexpr std::string_view kHead = "lm_head.weight";
-constexpr std::string_view kEmbeddings[] = {"word_embeddings.weight", "wte.weight", "embed_tokens.weight"};
 
 /// What a causal model puts before the names of the model within it; else none.
 std::string_view prefix_of(std::string_view name) {
@@ -39,10 +39,6 @@ std::string_view prefix_of(std::string_view name) {
 }
 
 std::string_view without_prefix(std::string_view name) { return name.substr(prefix_of(name).size()); }
-
-bool is_embedding(std::string_view name) {
-  return std::find(std::begin(kEmbeddings), std::end(kEmbeddings), name) != std::end(kEmbeddings);
-}
 
 bool is_git_lfs_pointer(std::span<const std::byte> bytes) {
   static constexpr std::string_view kStart = "version https://git-lfs";
@@ -127,8 +123,8 @@ void Checkpoint::add_file(const fs::path& path) {
 /// safetensors keeps one of two tensors that share their memory: of an embedding and the output layer tied to it, that
 /// may be the latter.
 void Checkpoint::find_tied_embedding() {
-  const auto there = [&](std::string_view name) { return place_of(name) != nullptr; };
-  if (!there(kHead) || std::any_of(std::begin(kEmbeddings), std::end(kEmbeddings), there)) return;
+  const auto is_embedding = [](const auto& entry) { return is_word_embedding(entry.first); };
+  if (!place_of(kHead) || std::any_of(index_.begin(), index_.end(), is_embedding)) return;
   const std::optional<JsonFile> config = JsonFile::if_present(folder_ / "config.json");
   embedding_is_head_ = !config || config->boolean("tie_word_embeddings").value_or(true);
 }
@@ -177,7 +173,7 @@ void Checkpoint::replace_with(const fs::path& safetensors) {
 }
 
 const std::size_t* Checkpoint::place_of(std::string_view name) const {
-  const auto found = index_.find(std::string(embedding_is_head_ && is_embedding(name) ? kHead : name));
+  const auto found = index_.find(std::string(embedding_is_head_ && is_word_embedding(name) ? kHead : name));
   return found == index_.end() ? nullptr : &found->second;
 }
 
@@ -197,7 +193,7 @@ void Checkpoint::fail_missing(std::string_view name, std::span<const std::int64_
   }
   throw UserError(fmt::format("{}: the weights have no tensor {}; expected one of shape {}{}", folder_.string(),
                               shown(name), shown_shape(shape),
-                              is_embedding(name) && place_of(kHead)
+                              is_word_embedding(name) && place_of(kHead)
                                   ? "; there is lm_head.weight, but config.json says by tie_word_embeddings that it is "
                                     "another one"
                                   : foreign_weights(file_names(folder_))));

@@ -179,6 +179,10 @@ std::string name_of_folder(const fs::path& path) {
 
 }  // namespace
 
+fs::path ModelFolder::tokenizer_file() const {
+  return transformer / tokenizer_files([&](std::string_view file) { return present(transformer / file); })[0];
+}
+
 std::string file_name_of(std::string name) {
   std::replace(name.begin(), name.end(), '/', '_');
   return name;

@@ -30,7 +30,8 @@ struct ModelFolder {
   std::string name;     ///< ORG/NAME in the hub's cache, else the last part of the path: what its results are called
   std::string dropout;  ///< "hidden_dropout 0.1, …": asked for in training by config.json, not applied; else empty
 
-  std::filesystem::path tokenizer_file() const { return transformer / "tokenizer.json"; }
+  /// tokenizer.json, or the first of those that stand in for it; whether it is there or not.
+  std::filesystem::path tokenizer_file() const;
 };
 
 /// A model's name, fit to be part of a file's.

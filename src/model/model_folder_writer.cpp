@@ -134,11 +134,11 @@ void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, co
                      const fs::path& source_folder, const Json& tokenizer) {
   const bool older = tokenizer.empty();
   if (older) {
-    for (const auto name : kVocabularyFiles) carry_over(source_folder / name, folder / name);
+    for (const auto name : kOlderTokenizerFiles) carry_over(source_folder / name, folder / name);
   } else {
     carry_over(tokenizer_json, folder / "tokenizer.json");
   }
-  Json roles = older ? special_tokens_of_older(source_folder / kVocabularyFiles[0]) : special_tokens(tokenizer);
+  Json roles = older ? special_tokens_of_older(source_folder / kOlderTokenizerFiles[0]) : special_tokens(tokenizer);
   if (const fs::path config = source_folder / "tokenizer_config.json"; present(config)) {
     carry_over(config, folder / "tokenizer_config.json");
     const auto named = parse_ordered(config);
@@ -180,7 +180,8 @@ void write_model_folder(const ModelFolder& settings, const fs::path& source, con
                         std::span<const FileToWrite> more) {
   const bool whole_model = files::is_folder(source);
   const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
-  const bool older = whole_model && !present(tokenizer_json) && present(source / kVocabularyFiles[0]);
+  const bool older =
+      whole_model && tokenizer_files([&](std::string_view name) { return present(source / name); }).size() > 1;
   const Json tokenizer = older ? Json::object() : parse_ordered(tokenizer_json);
 
   require_new_folder(target);

@@ -95,6 +95,22 @@ bool has_bias(const Architecture& architecture, Role role) {
                      [role](const RoleNames& names) { return names.role == role && names.bias; });
 }
 
+bool has_biases(const Architecture& architecture) {
+  const auto& roles = architecture.family->roles;
+  return std::any_of(roles.begin(), roles.end(), [](const RoleNames& names) { return names.bias; });
+}
+
+bool is_word_embedding(std::string_view name) {
+  static constexpr std::string_view kEnd = ".weight";
+  if (!name.ends_with(kEnd)) return false;
+  name.remove_suffix(kEnd.size());
+  return std::any_of(families().begin(), families().end(), [&](const Family* family) {
+    return std::any_of(family->roles.begin(), family->roles.end(), [&](const RoleNames& names) {
+      return names.role == Role::token_embedding && name == names.name;
+    });
+  });
+}
+
 const CheckpointTensor& require_parameter(const Checkpoint& checkpoint, const ParameterInfo& info, bool training) {
   const std::vector<std::int64_t> shape = info.shape();
   if (info.kind != ParameterKind::matrix || training) return checkpoint.require(info.name, shape);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/architecture.h"
@@ -33,6 +34,11 @@ std::vector<ParameterInfo> decoder_parameters(const Architecture& architecture);
 bool has_role(const Architecture& architecture, Role role);
 /// And with biases.
 bool has_bias(const Architecture& architecture, Role role);
+
+/// Whether some parameter is a bias.
+bool has_biases(const Architecture& architecture);
+/// Whether this is what a family calls its word embedding, "wte.weight" say.
+bool is_word_embedding(std::string_view name);
 
 /// The tensor of a parameter. Throws UserError when the checkpoint lacks it, or has it in another shape or in a type
 /// that cannot be computed with; a matrix may be of integers with scales unless it is for `training`.

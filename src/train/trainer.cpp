@@ -10,6 +10,8 @@
 
 #include "base/free_memory.h"
 #include "encode/text_preparation.h"
+#include "model/family.h"
+#include "model/parameters.h"
 #include "sgpt/error.h"
 #include "train/exchange.h"
 
@@ -33,9 +35,7 @@ TrainedParameters trained_parameters(const Freezing& freezing) {
   TrainedParameters which;
   which.trained = [freezing](std::string_view name) {
     if (!freezing.all && !freezing.non_bias) return true;
-    // The reference's rule is the name of the GPTs' embedding; BLOOM's has another.
-    const bool embedding = name == "word_embeddings.weight" || name.find("wte") != std::string_view::npos;
-    if (freezing.train_embedding && embedding) return true;
+    if (freezing.train_embedding && is_word_embedding(name)) return true;
     return freezing.non_bias && name.find("bias") != std::string_view::npos;
   };
   which.decayed = [](std::string_view name) {
@@ -53,6 +53,12 @@ Trainer::Trainer(Backend& backend, Decoder& model, const TrainerOptions& options
       ranks_(ranks),
       grad_cache_(backend, model, grad_cache_options(options), ranks) {
   const std::int64_t size = trained_size();
+  if (size == 0 && !has_biases(model.config())) {
+    throw UserError(fmt::format(
+        "nothing is left to train: {} has no biases, which are all that --freezenonbias and --freeze leave; "
+        "train every parameter, or use --unfreezewte for the word embedding",
+        model.config().family->name));
+  }
   if (size == 0) {
     throw UserError(
         "nothing is left to train: --freeze holds every parameter; use --freezenonbias for the biases alone, or "

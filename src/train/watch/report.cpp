@@ -130,8 +130,12 @@ std::string group_of(const std::string& name) {
   const std::string parameter = slash == name.npos ? name : name.substr(slash + 1);
   std::string kind = name.substr(0, slash == name.npos ? 0 : slash);
   if (!kind.empty()) kind.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(kind.front())));
-  if (!parameter.starts_with("h.")) return kind + ", outside the layers";
-  return fmt::format("{}, layer {}", kind, parameter.substr(2, parameter.find('.', 2) - 2));
+  // A layer's number stands behind "h." or "layers.".
+  const std::size_t dot = parameter.find('.');
+  const std::string number =
+      dot == parameter.npos ? "" : parameter.substr(dot + 1, parameter.find('.', dot + 1) - dot - 1);
+  if (number.empty() || number.find_first_not_of("0123456789") != number.npos) return kind + ", outside the layers";
+  return fmt::format("{}, layer {}", kind, number);
 }
 
 std::string distributions(const RunRecord& record) {
