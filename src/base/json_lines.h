@@ -92,7 +92,4 @@ class JsonLineReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A text as a JSON string, quotes included. The text is valid UTF-8.
-std::string json_quoted(std::string_view text);
-
 }  // namespace sgpt

@@ -8,7 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
-#include "base/json_lines.h"
+#include "base/json_string.h"
 #include "base/log.h"
 #include "base/output_target.h"
 #include "cli/command.h"

@@ -17,6 +17,7 @@
 
 #include "base/byte_source.h"
 #include "base/json_lines.h"
+#include "base/json_string.h"
 #include "base/log.h"
 #include "base/unicode.h"
 #include "cli/command.h"

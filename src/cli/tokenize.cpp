@@ -15,6 +15,7 @@
 #include "base/atomic_file.h"
 #include "base/filesystem.h"
 #include "base/json_lines.h"
+#include "base/json_string.h"
 #include "cli/command.h"
 #include "cli/given_paths.h"
 #include "cli/model_option.h"

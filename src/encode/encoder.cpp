@@ -19,9 +19,6 @@
 namespace sgpt {
 namespace {
 
-// Enough rows for matrix products at full speed, few enough that activations stay near the caches.
-constexpr std::int64_t kTokenBudget = 2048;
-
 /// The folder, with the attention that was asked for; said aloud where it looks both ways, or not as the folder says.
 ModelFolder with_attention(ModelFolder folder, const EncoderOptions& options) {
   const bool own = folder.config.causal, causal = options.causal.value_or(own);
@@ -41,7 +38,7 @@ EncoderOptions settle(EncoderOptions options, const ModelFolder& folder) {
   if (options.token_budget < 0) {
     throw UserError(fmt::format("the token budget is {}, but must be positive", options.token_budget));
   }
-  if (options.token_budget == 0) options.token_budget = kTokenBudget;
+  if (options.token_budget == 0) options.token_budget = kUsualTokenBudget;
   if (options.threads < 0)
     throw UserError(fmt::format("the number of threads is {}, but must be positive", options.threads));
   if (options.pooling.empty()) {

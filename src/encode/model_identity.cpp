@@ -10,7 +10,7 @@
 #include <fmt/ranges.h>
 #include <xxhash.h>
 
-#include "base/json_lines.h"
+#include "base/json_string.h"
 #include "base/mapped_file.h"
 #include "encode/encoder_parts.h"
 #include "encode/prompts.h"

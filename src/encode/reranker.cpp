@@ -13,6 +13,7 @@
 #include "base/parallel.h"
 #include "base/threads.h"
 #include "base/unicode.h"
+#include "encode/batching.h"
 #include "encode/compute_choice.h"
 #include "encode/reranker_parts.h"
 #include "formats/json_file.h"
@@ -23,7 +24,6 @@
 namespace sgpt {
 namespace {
 
-constexpr std::int64_t kTokenBudget = 2048;         // as an Encoder's
 constexpr std::int64_t kLengthWithoutLimit = 2048;  // of a BLOOM whose config.json says none
 
 // Rows of whole texts, of which shared ones are copies, to a computed row: they take memory alone.
@@ -42,7 +42,7 @@ RerankerOptions settle(RerankerOptions options, const ModelFolder& folder) {
   if (options.threads < 0) {
     throw UserError(fmt::format("the number of threads is {}, but must be positive", options.threads));
   }
-  if (options.token_budget == 0) options.token_budget = kTokenBudget;
+  if (options.token_budget == 0) options.token_budget = kUsualTokenBudget;
   const std::int64_t longest = longest_text(folder);
   if (!options.max_length) options.max_length = longest;
   if (*options.max_length < 1 || (folder.config.longest_text > 0 && *options.max_length > longest)) {

@@ -57,14 +57,9 @@ bool Decoder::mlp_backward(const Layer& layer, const LayerActivations& kept, Con
   const Arena::Scope scope(arena);
   const DType type = backend_.activation_type();
   const std::int64_t T = dx.rows;
-  ConstMatrix dout = dx;  // [T,d], of what narrow made
-  if (layer.feed_forward_norm) {
-    const Matrix room = arena.take(T, config_.hidden);
-    backend_.zero(room);
-    norm_backward(layer.feed_forward_norm, kept.feed_forward_out, kept.feed_forward_out_stats, dx, room);
-    if (!trained_before(*layer.feed_forward_norm.weight)) return false;
-    dout = room;
-  }
+  const ConstMatrix dout =
+      output_gradient(layer.feed_forward_norm, kept.feed_forward_out, kept.feed_forward_out_stats, dx, arena);
+  if (!dout) return false;
   linear_parameters_backward(layer.narrow, dout, [&]() -> ConstMatrix {
     const Matrix activated = arena.take(T, config_.inner, type);  // [T,f]
     if (layer.gate) {
@@ -100,6 +95,18 @@ bool Decoder::mlp_backward(const Layer& layer, const LayerActivations& kept, Con
   return true;
 }
 
+// [T,d] of what a part's last matrix made: dx, or, where that was normed before it was added, the gradient through the
+// norm; null when nothing below the norm is trained.
+ConstMatrix Decoder::output_gradient(const Pair& norm, ConstMatrix out, ConstMatrix stats, ConstMatrix dx,
+                                     Arena& arena) {
+  if (!norm) return dx;
+  const Matrix dout = arena.take(dx.rows, dx.cols);
+  backend_.zero(dout);
+  norm_backward(norm, out, stats, dx, dout);
+  if (!trained_before(*norm.weight)) return {};
+  return dout;
+}
+
 // dnormed = the gradient at norm1's output that goes through out(attention(projections(normed))), or, without a norm2,
 // += to that of the feed-forward part. False when nothing below is trained.
 bool Decoder::attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept,
@@ -107,14 +114,9 @@ bool Decoder::attention_backward(const PackedTexts& texts, const Layer& layer, c
   const Arena::Scope scope(arena);
   const DType type = backend_.activation_type();
   const std::int64_t T = dx.rows;
-  ConstMatrix dout = dx;  // [T,d], of what out made
-  if (layer.attention_norm) {
-    const Matrix room = arena.take(T, config_.hidden);
-    backend_.zero(room);
-    norm_backward(layer.attention_norm, kept.attention_out, kept.attention_out_stats, dx, room);
-    if (!trained_before(*layer.attention_norm.weight)) return false;
-    dout = room;
-  }
+  const ConstMatrix dout =
+      output_gradient(layer.attention_norm, kept.attention_out, kept.attention_out_stats, dx, arena);
+  if (!dout) return false;
   linear_parameters_backward(layer.out, dout, [&]() -> ConstMatrix { return kept.attended; });
   if (!trained_before(*layer.out.weight)) return false;
   const Matrix dattended = arena.take(T, config_.query_width(), type);  // [T, H · D]

@@ -197,6 +197,7 @@ class Decoder {
   Projections norm_heads_backward(const Layer& layer, const LayerActivations& kept, const Projections& dnormed,
                                   const Projections& room);
   bool mlp_backward(const Layer& layer, const LayerActivations& kept, ConstMatrix dx, Matrix dnormed, Arena& arena);
+  ConstMatrix output_gradient(const Pair& norm, ConstMatrix out, ConstMatrix stats, ConstMatrix dx, Arena& arena);
   bool attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, ConstMatrix dx,
                           Matrix dnormed, Arena& arena);
   void norm_backward(const Pair& norm, ConstMatrix x, ConstMatrix stats, ConstMatrix dy, Matrix dx);

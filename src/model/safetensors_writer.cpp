@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/atomic_file.h"
-#include "base/json_lines.h"
+#include "base/json_string.h"
 #include "model/describe.h"
 #include "model/safetensors.h"
 

@@ -3,7 +3,7 @@
 
 #include <iterator>
 
-#include "base/json_lines.h"
+#include "base/json_string.h"
 #include "text/bpe_trainer.h"
 #include "text/word_scanner.h"
 

@@ -1,5 +1,6 @@
 // Lines and JSON objects as streams, and what is said of broken ones.
 #include "base/json_lines.h"
+#include "base/json_string.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/json_lines.h"
+#include "base/json_string.h"
 #include "base/unicode.h"
 #include "encode/encode_file.h"
 #include "encode/encoder_parts.h"

@@ -11,6 +11,21 @@
 
 namespace sgpt::llama_layout {
 
+/// Of Llama itself, and of families that add nothing.
+inline constexpr RoleNames kRoles[] = {
+    {Role::token_embedding, "embed_tokens", false},
+    {Role::norm1, "input_layernorm", false},
+    {Role::query, "self_attn.q_proj", false},
+    {Role::key, "self_attn.k_proj", false},
+    {Role::value, "self_attn.v_proj", false},
+    {Role::attention_out, "self_attn.o_proj", false},
+    {Role::norm2, "post_attention_layernorm", false},
+    {Role::gate, "mlp.gate_proj", false},
+    {Role::widen, "mlp.up_proj", false},
+    {Role::narrow, "mlp.down_proj", false},
+    {Role::last_norm, "norm", false},
+};
+
 /// A new model in a family's usual proportions: K = H / 2 where that is whole, and three times the hidden size within
 /// the feed-forward part.
 Architecture make(const Family& family, const Sizes& sizes);

@@ -6,20 +6,6 @@
 namespace sgpt {
 namespace {
 
-constexpr RoleNames kRoles[] = {
-    {Role::token_embedding, "embed_tokens", false},
-    {Role::norm1, "input_layernorm", false},
-    {Role::query, "self_attn.q_proj", false},
-    {Role::key, "self_attn.k_proj", false},
-    {Role::value, "self_attn.v_proj", false},
-    {Role::attention_out, "self_attn.o_proj", false},
-    {Role::norm2, "post_attention_layernorm", false},
-    {Role::gate, "mlp.gate_proj", false},
-    {Role::widen, "mlp.up_proj", false},
-    {Role::narrow, "mlp.down_proj", false},
-    {Role::last_norm, "norm", false},
-};
-
 Architecture make(const Sizes& sizes) { return llama_layout::make(kMistral, sizes); }
 
 Architecture read(const JsonFile& config) {
@@ -38,7 +24,7 @@ void write(const Architecture& mistral, nlohmann::ordered_json& config) {
 
 }  // namespace
 
-constinit const Family kMistral{"mistral", "Mistral", "MistralModel",  kRoles,   make,
-                                read,      write,     {.tied = false}, "layers."};
+constinit const Family kMistral{"mistral", "Mistral",       "MistralModel", llama_layout::kRoles, make, read,
+                                write,     {.tied = false}, "layers."};
 
 }  // namespace sgpt

@@ -11,12 +11,6 @@
 #include "tensor/arena.h"
 
 namespace sgpt {
-namespace {
-
-constexpr std::int64_t kTokensAtOnce = 2048;  // as an encoder takes them
-
-}  // namespace
-
 StsDev::StsDev(StsPairs pairs, const TextPreparation& preparation, const Options& options)
     : options_(options), scores_(std::move(pairs.scores)) {
   // As sgpt eval --sts has it.
@@ -24,7 +18,7 @@ StsDev::StsDev(StsPairs pairs, const TextPreparation& preparation, const Options
   std::vector<TokenIds> second = preparation.prepare(pairs.second, TextKind::plain, pairs.places).ids;
   skipped_ = preparation.skipped(TextKind::plain);
   std::move(second.begin(), second.end(), std::back_inserter(ids_));
-  groups_ = plan_batches(ids_, kTokensAtOnce);
+  groups_ = plan_batches(ids_, kUsualTokenBudget);
 }
 
 std::uint64_t StsDev::fingerprint() const {
