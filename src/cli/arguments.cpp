@@ -154,7 +154,7 @@ class Reader {
     once(*found, name);
     read_.push_back(name);
     if (end < word.size()) {
-      value_of(name, word.substr(end + (word[end] == kMark ? 1 : 0)));
+      value_of(*found, name, word.substr(end + (word[end] == kMark ? 1 : 0)));
     } else if (!values(*found, name)) {
       const std::string after = place_ < words_.size() ? fmt::format(", found {}", words_[place_]) : "";
       throw UserError(fmt::format("{}: {} needs a value{}{}", full_name(*command_), name, after,
@@ -166,10 +166,9 @@ class Reader {
     return false;
   }
 
-  /// Most options would take an empty value, a shell variable that is not set, for none at all. Of a prompt it is one:
-  /// no prompt.
-  void value_of(const std::string& name, const std::string& word) {
-    if (word.empty() && !name.ends_with("prompt")) {
+  /// Most options would take an empty value, a shell variable that is not set, for none at all.
+  void value_of(const CLI::Option& option, const std::string& name, const std::string& word) {
+    if (word.empty() && option.get_type_name() != kPromptType) {
       throw UserError(fmt::format("{}: {} needs a value, found an empty one{}", full_name(*command_), name, hint()));
     }
     value(word);
@@ -183,7 +182,7 @@ class Reader {
       const std::string& word = words_[place_];
       // A short "-x" may be meant as a value where one must come; what looks like a long option hardly is.
       if (word.starts_with("--") || (begins_option(word) && (any || find(word.substr(0, 2)) != nullptr))) break;
-      value_of(name, word);
+      value_of(option, name, word);
       ++place_;
       any = true;
       if (!several) break;

@@ -22,6 +22,10 @@ void take_values_as_typed(CLI::App& app);
 /// an option without its value or given twice, an argument too many, no command at all.
 std::vector<std::string> marked_values(CLI::App& app, std::span<const char* const> words);
 
+/// The type name of options to which an empty value is one, no prompt; others refuse it, since it is a shell variable
+/// that was not set.
+inline constexpr const char* kPromptType = "PROMPT";
+
 /// "sgpt tokenizer train": the command that was parsed, for messages.
 std::string full_name(const CLI::App& app);
 

@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "base/log.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "sgpt/error.h"
 
@@ -107,7 +108,7 @@ std::vector<CLI::Option*> add_prompt_options(CLI::App& command, EncoderOptions& 
       "What is put before every text, as it is. By default as the model folder says; an empty one is none");
   CLI::Option* name = command.add_option_function<std::string>(names("--prompt_name"), set(&PromptChoice::name),
                                                                "The same by a name that the model folder has for it");
-  text->type_name("TEXT")->group(kGroup);
+  text->type_name(kPromptType)->group(kGroup);
   name->type_name("NAME")->excludes(text)->group(kGroup);
   return {text, name};
 }
@@ -122,7 +123,7 @@ std::vector<CLI::Option*> add_two_prompt_options(CLI::App& command, EncoderOptio
     CLI::Option* name = command.add_option_function<std::string>(
         names("--" + side + "_prompt_name"), [&choice](const std::string& value) { choice.name = value; },
         "The same by a name that the model folder has for it");
-    text->type_name("TEXT")->group(kGroup);
+    text->type_name(kPromptType)->group(kGroup);
     name->type_name("NAME")->excludes(text)->group(kGroup);
     added.insert(added.end(), {text, name});
   };
