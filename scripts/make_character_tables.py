@@ -9,7 +9,8 @@ The library itself is asked, over all code points, so that the tables are those 
 import fontTools.unicodedata.Scripts
 from tokenizers import Regex, pre_tokenizers
 
-CODES = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+from unicode_tables import CODES, packed
+
 TEXT = "".join(map(chr, CODES))
 CATEGORIES = "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cn".split()
 
@@ -37,17 +38,6 @@ def runs(values):
         if not result or result[-1][1] != value:
             result.append((code, value))
     return result
-
-
-def packed(items):
-    """Lines of at most 120 characters."""
-    lines, line = [], "   "
-    for item in items:
-        if len(line) + len(item) + 2 > 120:
-            lines.append(line)
-            line = "   "
-        line += " " + item + ","
-    return "\n".join(lines + [line])
 
 
 def partition(type_name, name, sets):

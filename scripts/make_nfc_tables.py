@@ -10,20 +10,10 @@ import unicodedata
 
 from tokenizers import normalizers
 
+from unicode_tables import CODES, packed
+
 NFC, NFD = normalizers.NFC().normalize_str, normalizers.NFD().normalize_str
 HANGUL = range(0xAC00, 0xAC00 + 11172)
-CODES = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
-
-
-def packed(items):
-    """Lines of at most 120 characters."""
-    lines, line = [], "   "
-    for item in items:
-        if len(line) + len(item) + 2 > 120:
-            lines.append(line)
-            line = "   "
-        line += " " + item + ","
-    return "\n".join(lines + [line])
 
 
 def table(type_name, name, items):

@@ -3,17 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <fstream>
-#include <map>
 
 #include <nlohmann/json.hpp>
 
-#include "base/mapped_file.h"
 #include "base/unicode.h"
 #include "encode/encoder_parts.h"
+#include "expected_tensors.h"
 #include "fixtures.h"
-#include "model/safetensors.h"
 #include "sgpt/encoder.h"
 
 namespace sgpt {
@@ -52,29 +49,9 @@ std::vector<float> embedding_of(const Encoder& encoder, const Case& c) {
   return values;
 }
 
-using Expected = std::map<std::string, std::vector<float>>;
-
-Expected read_expected(const MappedFile& file) {
-  Expected expected;
-  for (const CheckpointTensor& tensor : read_safetensors(file)) {
-    EXPECT_EQ(tensor.type, DType::f32);
-    std::vector<float> values(tensor.bytes.size() / sizeof(float));
-    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
-    expected[tensor.name] = std::move(values);
-  }
-  return expected;
-}
-
-void expect_close(std::span<const float> found, const std::vector<float>& expected, const std::string& what) {
-  ASSERT_EQ(found.size(), expected.size()) << what;
-  float largest = 0;
-  float error = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    error = std::max(error, std::abs(found[i] - expected[i]));
-  }
-  EXPECT_LE(error, kTolerance * largest) << what;
-}
+using testing::expect_close;
+using testing::read_tensors;
+using testing::Tensors;
 
 class EncoderFixture : public ::testing::TestWithParam<const char*> {
  protected:
@@ -110,8 +87,7 @@ TEST_P(EncoderFixture, EmbeddingsOfEveryPoolingModeAgree) {
                                        PoolingMode::mean_sqrt_len, PoolingMode::weightedmean, PoolingMode::lasttoken};
   for (const auto& folder : folders_) {
     const std::vector<Case> cases = read_cases(folder);
-    const MappedFile file(folder / "encode_expected.safetensors");
-    const Expected expected = read_expected(file);
+    const Tensors expected = read_tensors(folder / "encode_expected.safetensors");
     const Encoder encoder = Encoder::load(folder, {.brackets = true, .pooling = modes, .backend = GetParam()});
     const std::size_t d = static_cast<std::size_t>(encoder.dimension()) / modes.size();
     std::size_t compared = 0;
@@ -122,7 +98,7 @@ TEST_P(EncoderFixture, EmbeddingsOfEveryPoolingModeAgree) {
         name.append(".").append(name_of(modes[m]));
         const auto found = expected.find(name);
         if (found == expected.end()) continue;
-        expect_close(std::span(e).subspan(m * d, d), found->second, folder.string() + ": " + name);
+        expect_close(std::span(e).subspan(m * d, d), found->second, kTolerance, folder.string() + ": " + name);
         ++compared;
       }
     }
@@ -133,8 +109,7 @@ TEST_P(EncoderFixture, EmbeddingsOfEveryPoolingModeAgree) {
 TEST_P(EncoderFixture, AllTextsTogetherAgree) {
   for (const auto& folder : folders_) {
     const std::vector<Case> cases = read_cases(folder);
-    const MappedFile file(folder / "encode_expected.safetensors");
-    const Expected expected = read_expected(file);
+    const Tensors expected = read_tensors(folder / "encode_expected.safetensors");
     const Encoder encoder = Encoder::load(folder, {.brackets = true, .backend = GetParam()});
     const std::string mode(name_of(encoder.options().pooling.at(0)));
     std::vector<std::string> texts;
@@ -144,7 +119,8 @@ TEST_P(EncoderFixture, AllTextsTogetherAgree) {
       for (std::size_t i = 0; i < cases.size(); ++i) {
         const auto found = expected.find(std::to_string(i) + "." + mode);
         if (cases[i].kind != kind || found == expected.end() || has_line_ends(cases[i])) continue;
-        expect_close(e.row(static_cast<std::int64_t>(i)), found->second, folder.string() + ": " + found->first);
+        expect_close(e.row(static_cast<std::int64_t>(i)), found->second, kTolerance,
+                     folder.string() + ": " + found->first);
       }
     }
   }
@@ -154,16 +130,17 @@ TEST_P(EncoderFixture, LastHiddenStatesAgree) {
   const std::string suffix = ".last_hidden_state";
   for (const auto& folder : folders_) {
     const std::vector<Case> cases = read_cases(folder);
-    const MappedFile file(folder / "encode_expected.safetensors");
+    const Tensors tensors = read_tensors(folder / "encode_expected.safetensors");
     const Encoder encoder = Encoder::load(folder, {.brackets = true, .backend = GetParam()});
     const Encoder::Parts& parts = encoder.parts();
-    for (const auto& [name, values] : read_expected(file)) {
+    for (const auto& [name, values] : tensors) {
       if (!name.ends_with(suffix)) continue;
       Arena arena(parts.backend->memory());
       TokenBatch batch;
       batch.add(cases.at(std::stoul(name)).ids);
       const Matrix hidden = parts.model.forward(parts.backend->place(batch, arena), arena);
-      expect_close({hidden.f32(), static_cast<std::size_t>(hidden.size())}, values, folder.string() + ": " + name);
+      expect_close({hidden.f32(), static_cast<std::size_t>(hidden.size())}, values, kTolerance,
+                   folder.string() + ": " + name);
     }
   }
 }

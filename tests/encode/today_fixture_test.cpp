@@ -4,21 +4,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "base/mapped_file.h"
 #include "base/unicode.h"
 #include "encode/encoder_parts.h"
+#include "expected_tensors.h"
 #include "fixtures.h"
-#include "model/safetensors.h"
 #include "sgpt/encoder.h"
 
 namespace sgpt {
@@ -29,29 +26,9 @@ using nlohmann::json;
 
 constexpr float kTolerance = 1e-4f;  // of the largest expected value
 
-using Tensors = std::map<std::string, std::vector<float>>;
-
-Tensors read_tensors(const fs::path& path) {
-  const MappedFile file(path);
-  Tensors tensors;
-  for (const CheckpointTensor& tensor : read_safetensors(file)) {
-    std::vector<float> values(tensor.bytes.size() / sizeof(float));
-    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
-    tensors[tensor.name] = std::move(values);
-  }
-  return tensors;
-}
-
-void expect_close(std::span<const float> found, const std::vector<float>& expected, const std::string& what) {
-  ASSERT_EQ(found.size(), expected.size()) << what;
-  float largest = 0;
-  float error = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    error = std::max(error, std::abs(found[i] - expected[i]));
-  }
-  EXPECT_LE(error, kTolerance * largest) << what;
-}
+using testing::expect_close;
+using testing::read_tensors;
+using testing::Tensors;
 
 struct Case {
   explicit Case(const json& entry)
@@ -127,18 +104,18 @@ TEST_P(TodayFolders, TextsBecomeTheEmbeddingsOfSentenceTransformers) {
         const std::string what = name.substr(number.size());
         const std::string cut = "embedding.truncate_";
         if (what == "embedding") {
-          expect_close(whole, values, name);
+          expect_close(whole, values, kTolerance, name);
         } else if (what.starts_with(cut)) {
           const bool normalized = what.ends_with("_normalized");
           const Encoder shorter =
               load(folder, one, {.normalize = normalized, .truncate_dim = std::stoll(what.substr(cut.size()))});
           if (normalized || !encoder.parts().folder.normalize) {
-            expect_close(embedding(shorter, one), values, name);
+            expect_close(embedding(shorter, one), values, kTolerance, name);
           } else {  // sgpt scales what it cuts: there it is cut by hand
-            expect_close(std::span(whole).first(values.size()), values, name);
+            expect_close(std::span(whole).first(values.size()), values, kTolerance, name);
           }
         } else if (what == "mean.without_prompt" && leaves_out) {
-          expect_close(embedding(load(folder, one, {.pooling = {PoolingMode::mean}}), one), values, name);
+          expect_close(embedding(load(folder, one, {.pooling = {PoolingMode::mean}}), one), values, kTolerance, name);
         } else {
           continue;
         }

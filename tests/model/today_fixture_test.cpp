@@ -4,20 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "base/mapped_file.h"
+#include "expected_tensors.h"
 #include "fixtures.h"
 #include "model/decoder.h"
 #include "model/model_folder.h"
-#include "model/safetensors.h"
 #include "sgpt/pooling.h"
 #include "temp_folder.h"
 
@@ -29,29 +26,9 @@ using nlohmann::json;
 constexpr float kTolerance = 1e-4f;  // of the largest expected value
 constexpr float kTurns = 1e-5f;      // of each frequency
 
-using Tensors = std::map<std::string, std::vector<float>>;
-
-Tensors read_tensors(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  Tensors tensors;
-  for (const CheckpointTensor& tensor : read_safetensors(file)) {
-    std::vector<float> values(tensor.bytes.size() / sizeof(float));
-    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
-    tensors[tensor.name] = std::move(values);
-  }
-  return tensors;
-}
-
-void expect_close(std::span<const float> found, const std::vector<float>& expected, const std::string& what) {
-  ASSERT_EQ(found.size(), expected.size()) << what;
-  float largest = 0;
-  float error = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    error = std::max(error, std::abs(found[i] - expected[i]));
-  }
-  EXPECT_LE(error, kTolerance * largest) << what;
-}
+using testing::expect_close;
+using testing::read_tensors;
+using testing::Tensors;
 
 /// A model whose architecture sgpt runs; which of them those are, the test below says.
 struct Loaded {
@@ -92,13 +69,14 @@ TEST_P(TodayFixture, HiddenStatesAndPoolingsAgree) {
         const auto want = expected.find(name);
         if (want == expected.end()) continue;
         const float* row = pooled.f32_row(static_cast<std::int64_t>(i)) + static_cast<std::int64_t>(m) * d;
-        expect_close({row, static_cast<std::size_t>(d)}, want->second, name);
+        expect_close({row, static_cast<std::size_t>(d)}, want->second, kTolerance, name);
         ++compared;
       }
       const auto states = expected.find(std::to_string(i) + ".last_hidden_state");
       if (states == expected.end()) continue;
       const std::int64_t first = batch.offsets[i], count = batch.offsets[i + 1] - first;
-      expect_close({hidden.f32_row(first), static_cast<std::size_t>(count * d)}, states->second, states->first);
+      expect_close({hidden.f32_row(first), static_cast<std::size_t>(count * d)}, states->second, kTolerance,
+                   states->first);
       ++compared;
     }
     EXPECT_GT(compared, std::ssize(cases)) << "the fixture's numbers have other names";
@@ -170,7 +148,7 @@ TEST_P(TodayFixture, GradientsAgree) {
         if (want == expected.end()) want = expected.find("model." + parameter.info.name);
         ASSERT_NE(want, expected.end()) << parameter.info.name;
         expect_close({parameter.gradient.f32(), static_cast<std::size_t>(parameter.gradient.size())}, want->second,
-                     parameter.info.name);
+                     kTolerance, parameter.info.name);
       }
       EXPECT_EQ(trained, expected.size());
       ++compared;

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fixtures.h"
@@ -20,8 +21,15 @@ json read_json(const std::filesystem::path& path) {
   return json::parse(file);
 }
 
+/// Of all fixtures, today's included.
+std::vector<std::filesystem::path> tokenizer_folders() {
+  auto folders = testing::fixtures("tokenizers");
+  for (auto& folder : testing::today_fixtures("tokenizers")) folders.push_back(std::move(folder));
+  return folders;
+}
+
 TEST(TokenizerFixture, IdsAndDecodedTextAreEqual) {
-  const auto folders = testing::fixtures("tokenizers");
+  const auto folders = tokenizer_folders();
   ASSERT_FALSE(folders.empty());
   for (const auto& folder : folders) {
     SCOPED_TRACE(folder.string());
@@ -39,8 +47,29 @@ TEST(TokenizerFixture, IdsAndDecodedTextAreEqual) {
   }
 }
 
+/// Where the fixtures say what stands around: the template's, and what tokenizer_config.json asks for beside it.
+TEST(TokenizerFixture, SpecialTokensStandAround) {
+  for (const auto& folder : testing::today_fixtures("tokenizers")) {
+    SCOPED_TRACE(folder.string());
+    const Tokenizer tokenizer = Tokenizer::load(folder);
+    for (const json& one : read_json(folder / "cases.json")) {
+      const auto text = one.at("text").get<std::string>();
+      EXPECT_EQ(tokenizer.encode_with_special_tokens(text),
+                one.at("ids_with_template").get<std::vector<std::int32_t>>())
+          << text;
+    }
+    if (!exists(folder / "truncation.json")) continue;
+    for (const json& one : read_json(folder / "truncation.json")) {
+      const auto text = one.at("text").get<std::string>();
+      EXPECT_EQ(tokenizer.encode_with_special_tokens(text, one.at("max_length").get<std::size_t>()),
+                one.at("ids_with_template").get<std::vector<std::int32_t>>())
+          << text << " cut at " << one.at("max_length");
+    }
+  }
+}
+
 TEST(TokenizerFixture, ACutIsThePrefixOfTheWhole) {
-  const auto folders = testing::fixtures("tokenizers");
+  const auto folders = tokenizer_folders();
   ASSERT_FALSE(folders.empty());
   for (const auto& folder : folders) {
     const Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json");

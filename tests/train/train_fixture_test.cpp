@@ -33,16 +33,47 @@ struct Case {
   }
 };
 
+/// Those that train parameters of the model itself, and have texts to train it on.
+bool is_training(const std::filesystem::path& file) {
+  const std::string stem = file.stem().string();
+  return file.extension() == ".json" && (stem == "train_bitfit" || stem == "train_full" || stem == "train_norms") &&
+         exists(file.parent_path() / "tokenizer.json");
+}
+
 std::vector<Case> cases() {
+  std::vector<std::filesystem::path> folders = testing::fixtures("models");
+  for (auto& folder : testing::today_fixtures("models")) folders.push_back(std::move(folder));
   std::vector<Case> found;
-  for (const auto& folder : testing::fixtures("models")) {
+  for (const auto& folder : folders) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      const std::string stem = entry.path().stem().string();
-      if (entry.path().extension() != ".json" || !stem.starts_with("train_")) continue;
-      found.push_back({folder, stem, json::parse(std::ifstream(entry.path()))});
+      if (!is_training(entry.path())) continue;
+      found.push_back({folder, entry.path().stem().string(), json::parse(std::ifstream(entry.path()))});
     }
   }
   return found;
+}
+
+TextPreparation::Options text_options(const json& data) {
+  TextPreparation::Options options{.brackets = data.value("specb", true), .max_seq_length = data["max_seq_length"]};
+  if (data.contains("query_prompt")) {
+    options.query_prompt.text = data["query_prompt"];
+    options.document_prompt.text = data["document_prompt"];
+  }
+  return options;
+}
+
+TrainedParameters which_of(const Case& fixture) {
+  TrainedParameters which = trained_parameters({.non_bias = fixture.data["freeze_non_bias"]});
+  if (fixture.name == "train_norms") {
+    which.trained = [](std::string_view name) { return name.find("norm") != std::string_view::npos; };
+  }
+  return which;
+}
+
+/// The fixtures have a causal model's names where its checkpoint has them.
+std::string_view without_prefix(std::string_view name) {
+  static constexpr std::string_view kPrefix = "model.";
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
 }
 
 struct Chunks {
@@ -58,10 +89,8 @@ class Training {
       : folder_(read_model_folder(fixture.folder)),
         backend_(make_backend(backend)),
         checkpoint_(Checkpoint::open(folder_.transformer)),
-        preparation_(Tokenizer::load(folder_.tokenizer_file()), folder_,
-                     {.brackets = true, .max_seq_length = fixture.data["max_seq_length"]}),
-        model_(*backend_, checkpoint_, folder_.config,
-               trained_parameters({.non_bias = fixture.data["freeze_non_bias"]}), compute),
+        preparation_(Tokenizer::load(folder_.transformer), folder_, text_options(fixture.data)),
+        model_(*backend_, checkpoint_, folder_.config, which_of(fixture), compute),
         trainer_(*backend_, model_, options(fixture.data, chunks), ranks) {}
 
   TrainingBatch batch(const json& examples) const {
@@ -85,6 +114,7 @@ class Training {
   TrainerOptions options(const json& data, Chunks chunks) const {
     TrainerOptions result;
     result.pooling = folder_.pooling;
+    if (data.contains("pooling")) result.pooling = {*pooling_mode_from(data["pooling"].get<std::string>())};
     result.learning_rate = data["lr"];
     result.weight_decay = data["weight_decay"];
     result.max_gradient_norm = data["max_grad_norm"];
@@ -191,7 +221,7 @@ class TrainFixture : public ::testing::TestWithParam<std::string> {
     const auto golden = read_safetensors(file);
     EXPECT_EQ(golden.size(), trained_tensors(run.model()));
     for (const CheckpointTensor& tensor : golden) {
-      const Parameter& parameter = run.model().parameter(tensor.name);
+      const Parameter& parameter = run.model().parameter(without_prefix(tensor.name));
       const Difference found = difference(run.model(), parameter, parameter.gradient, tensor);
       EXPECT_LE(found.error, 1e-4 * found.largest) << tensor.name;
     }
@@ -200,7 +230,7 @@ class TrainFixture : public ::testing::TestWithParam<std::string> {
   static void expect_final_parameters(const Case& fixture, const Training& run) {
     const MappedFile file(fixture.tensors("final"));
     for (const CheckpointTensor& tensor : read_safetensors(file)) {
-      const Parameter& parameter = run.model().parameter(tensor.name);
+      const Parameter& parameter = run.model().parameter(without_prefix(tensor.name));
       const Difference found = difference(run.model(), parameter, parameter.value, tensor);
       EXPECT_LE(found.error, 1e-5) << tensor.name;
     }
@@ -243,7 +273,7 @@ Agreement agreement(const Case& fixture, const Decoder& model) {
   const MappedFile file(fixture.tensors("grads"));
   double found_squares = 0, golden_squares = 0, products = 0;
   for (const CheckpointTensor& tensor : read_safetensors(file)) {
-    const Parameter& parameter = model.parameter(tensor.name);
+    const Parameter& parameter = model.parameter(without_prefix(tensor.name));
     std::vector<float> found(static_cast<std::size_t>(parameter.gradient.size()));
     model.download(parameter, parameter.gradient, found);
     const auto* golden = tensor.matrix().f32();
