@@ -11,9 +11,6 @@ namespace {
 // Below this, bf16 is not worth its rounding, and noise could decide.
 constexpr double kClearGain = 1.3;
 
-// What oneDNN compiles for its products, about.
-constexpr std::uint64_t kGeneratedCode = std::uint64_t{14} << 20;
-
 StridedMatrix strided(ConstMatrix m) { return {m.data, m.rows, m.cols, m.cols, 1, m.type}; }
 StridedMatrix strided(ConstMatrix m, bool transpose) { return transpose ? strided(m).transposed() : strided(m); }
 
@@ -52,11 +49,9 @@ class ResidentWeight final : public CpuWeight {
  public:
   /// `weight` is read when fill is called.
   ResidentWeight(const Products& products, const StridedMatrix& weight, WeightUse use, ComputeType type)
-      : CpuWeight(weight.rows, weight.cols),
-        weight_(weight),
-        forward_(products.kernel(in(), out(), type), in(), out()) {
+      : CpuWeight(weight.rows, weight.cols), weight_(weight), forward_(products.kernel(type), in(), out()) {
     if (use == WeightUse::forward_and_backward) {
-      backward_ = std::make_unique<PackedMatrix>(products.kernel(out(), in(), backward_type(type)), out(), in());
+      backward_ = std::make_unique<PackedMatrix>(products.kernel(backward_type(type)), out(), in());
     }
   }
   const RightSide& forward() const override { return forward_; }
@@ -126,9 +121,7 @@ bool CpuBackend::gains_from_bf16(WeightUse use) {
 }
 
 std::string CpuBackend::kernel_name(ComputeType type) const {
-  constexpr std::int64_t kLarge = 1024;
-  if (!computes(type)) return {};
-  return std::string(products_.kernel(kLarge, kLarge, type).name());
+  return computes(type) ? std::string(products_.kernel(type).name()) : std::string();
 }
 
 std::unique_ptr<PackedWeight> CpuBackend::pack(ConstMatrix host_weight, WeightUse use, ComputeType type,
@@ -165,8 +158,7 @@ PackedMemory CpuBackend::plan_pack(const WeightToPack& weight) const {
   if (lasting && streams(size, weight.use, weight.type)) {
     return {.reads_source = true};
   }
-  PackedMemory memory{.bytes = packed_bytes(size, weight.type),
-                      .code = products_.generates_code(weight.type) ? kGeneratedCode : 0};
+  PackedMemory memory{.bytes = packed_bytes(size, weight.type)};
   if (weight.use == WeightUse::forward_and_backward) memory.bytes += packed_bytes(size, backward_type(weight.type));
   return memory;
 }
@@ -174,7 +166,7 @@ PackedMemory CpuBackend::plan_pack(const WeightToPack& weight) const {
 std::unique_ptr<PackedWeight> CpuBackend::packed(const StridedMatrix& weight, WeightUse use, ComputeType type,
                                                  bool lasting) {
   if (lasting && streams(weight.rows * weight.cols, use, type)) {
-    return std::make_unique<StreamedWeight>(products_.own_kernel(type), weight, type);
+    return std::make_unique<StreamedWeight>(products_.kernel(type), weight, type);
   }
   auto resident = std::make_unique<ResidentWeight>(products_, weight, use, type);
   resident->fill(workspaces_);

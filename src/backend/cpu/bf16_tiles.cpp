@@ -6,6 +6,7 @@
 #if defined(__x86_64__)
 
 #include "backend/cpu/avx512.h"
+#include "backend/cpu/bf16_packing.h"
 #include "backend/cpu/processor.h"
 #include "backend/cpu/vector_ops.h"
 #include "tensor/dtype.h"
@@ -19,103 +20,11 @@ constexpr std::int64_t kInnerBlock = 128;
 
 using Pairs = Words;  // of bf16
 
-/// An element of a matrix of halves.
-struct F16 {
-  std::uint16_t bits;
-};
-struct Bf16 {
-  std::uint16_t bits;
-};
-
-std::int64_t panel_cols(std::int64_t cols) { return vectors_of(cols) * kLanes; }
-
-std::uint32_t first_lanes(std::int64_t count) {
-  return static_cast<std::uint32_t>((std::uint64_t{1} << std::clamp<std::int64_t>(count, 0, 32)) - 1);
-}
-
-// --- loading as bf16: the first `count` values, zeros after them ----------------------------------------------------
-
-[[gnu::target("avx512bf16,avx512vl")]] inline __m256i rounded(Floats x) {
-  return __builtin_bit_cast(__m256i, _mm512_cvtneps_pbh(x));
-}
-
-[[gnu::target("avx512bf16,avx512vl")]] inline __m256i load_16(const float* p, std::int64_t count) {
-  return rounded(_mm512_maskz_loadu_ps(static_cast<__mmask16>(first_lanes(count)), p));
-}
-[[gnu::target("avx512bf16,avx512vl")]] inline __m256i load_16(const F16* p, std::int64_t count) {
-  return rounded(_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(static_cast<__mmask16>(first_lanes(count)), p)));
-}
-[[gnu::target("avx512bf16,avx512vl")]] inline __m256i load_16(const Bf16* p, std::int64_t count) {
-  return _mm256_maskz_loadu_epi16(static_cast<__mmask16>(first_lanes(count)), p);
-}
-
-template <class T>
-[[gnu::target("avx512bf16,avx512vl")]] inline Pairs load_32(const T* p, std::int64_t count) {
-  const __m256i low = load_16(p, count);
-  return _mm512_inserti64x4(_mm512_castsi256_si512(low), load_16(p + kLanes, count - kLanes), 1);
-}
-template <>
-[[gnu::target("avx512bf16,avx512vl")]] inline Pairs load_32(const Bf16* p, std::int64_t count) {
-  return _mm512_maskz_loadu_epi16(first_lanes(count), p);
-}
-
-// --- packing --------------------------------------------------------------------------------------------------------
-
-/// One panel out of columns that are dense in k: column j begins at from[j * stride].
-template <class T>
-[[gnu::target("avx512bf16,avx512vl")]] void pack_columns(const T* from, std::int64_t stride, std::int64_t present,
-                                                         std::int64_t inner, std::int64_t cols, Pairs* panel) {
-  for (std::int64_t v = 0; v < vectors_of(cols); ++v) {
-    const T* first = from + v * kLanes * stride;
-    const std::int64_t wide = std::min(kLanes, cols - v * kLanes);
-    for (std::int64_t k = 0; k < inner; k += 2 * kLanes) {
-      Pairs words[kLanes];
-      for (std::int64_t j = 0; j < kLanes; ++j) {
-        words[j] = j < wide ? load_32(first + j * stride + k, present - k) : _mm512_setzero_si512();
-      }
-      transpose(words);
-      const std::int64_t pairs = std::min(kLanes, (inner - k) / 2);
-      for (std::int64_t i = 0; i < pairs; ++i) panel[(k / 2 + i) * kPanelVectors + v] = words[i];
-    }
-  }
-}
-
-/// One panel out of rows that are dense in the columns: row k begins at from[k * stride].
-template <class T>
-[[gnu::target("avx512bf16,avx512vl")]] void pack_rows(const T* from, std::int64_t stride, std::int64_t present,
-                                                      std::int64_t inner, std::int64_t cols, Pairs* panel) {
-  for (std::int64_t k = 0; k < inner; k += 2) {
-    for (std::int64_t v = 0; v < vectors_of(cols); ++v) {
-      const std::int64_t j = v * kLanes, wide = cols - j;
-      const __m256i none = _mm256_setzero_si256();
-      const __m256i even = k < present ? load_16(from + k * stride + j, wide) : none;
-      const __m256i odd = k + 1 < present ? load_16(from + (k + 1) * stride + j, wide) : none;
-      panel[k / 2 * kPanelVectors + v] =
-          _mm512_or_si512(_mm512_cvtepu16_epi32(even), _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16));
-    }
-  }
-}
-
-template <class T>
-void pack_panels(const StridedMatrix& right, std::int64_t inner, Pairs* panels) {
-  const auto* data = static_cast<const T*>(right.data);
-  for (std::int64_t j = 0; j < right.cols; j += kPanelCols) {
-    const std::int64_t cols = std::min(kPanelCols, right.cols - j);
-    Pairs* panel = panels + j / kLanes * (inner / 2);
-    if (right.col_stride == 1) {
-      pack_rows(data + j, right.row_stride, right.rows, inner, cols, panel);
-    } else {
-      pack_columns(data + j * right.col_stride, right.col_stride, right.rows, inner, cols, panel);
-    }
-  }
-}
-
-// --- multiplying ----------------------------------------------------------------------------------------------------
-
 /// c[kRows, kVectors · 16] (+)= left[kRows, inner] · panel; rows of the left side lie `inner` values apart.
 template <int kRows, int kVectors>
-[[gnu::target("avx512bf16,avx512vl")]] void micro_kernel(const Bf16* left, const Pairs* panel, std::int64_t inner,
-                                                         float* c, std::int64_t c_stride, bool accumulate) {
+[[gnu::target("avx512bf16,avx512vl")]] void micro_kernel(const std::uint16_t* left, const Pairs* panel,
+                                                         std::int64_t inner, float* c, std::int64_t c_stride,
+                                                         bool accumulate) {
   Floats sums[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -144,7 +53,7 @@ template <int kRows, int kVectors>
   }
 }
 
-using MicroKernel = void (*)(const Bf16*, const Pairs*, std::int64_t, float*, std::int64_t, bool);
+using MicroKernel = void (*)(const std::uint16_t*, const Pairs*, std::int64_t, float*, std::int64_t, bool);
 
 /// By rows − 1, vectors − 1.
 constexpr MicroKernel kMicroKernels[kKernelRows][kPanelVectors] = {
@@ -160,34 +69,27 @@ constexpr MicroKernel kMicroKernels[kKernelRows][kPanelVectors] = {
 class Bf16Tiles final : public TileKernel {
  public:
   std::string_view name() const override { return "own avx512_bf16"; }
-  bool supports(std::int64_t, std::int64_t) const override { return true; }
   std::int64_t inner_block() const override { return kInnerBlock; }
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
-    const std::int64_t last = cols % kPanelCols;  // a panel that is not full keeps the others' stride
-    return static_cast<std::size_t>(inner * (cols - last + (last > 0 ? kPanelCols : 0))) * sizeof(Bf16);
+    // A panel that is not full keeps the others' stride.
+    return static_cast<std::size_t>(inner * ((cols + kPanelCols - 1) / kPanelCols * kPanelCols)) * size_of(DType::bf16);
   }
   void pack(const StridedMatrix& right, std::int64_t inner, void* packed, Workspace&) const override {
-    auto* panels = static_cast<Pairs*>(packed);
-    switch (right.type) {
-      case DType::f16: return pack_panels<F16>(right, inner, panels);
-      case DType::bf16: return pack_panels<Bf16>(right, inner, panels);
-      default: return pack_panels<float>(right, inner, panels);
-    }
+    pack_bf16(right, inner, {.pair_step = kPanelVectors, .vector_step = 1}, packed);
   }
 
   std::int64_t row_quantum() const override { return 1; }
-  std::int64_t tile_stride(std::int64_t cols) const override { return panel_cols(cols); }
+  std::int64_t tile_stride(std::int64_t cols) const override { return vectors_of(cols) * kLanes; }
 
   bool converts_left() const override { return true; }
-  std::size_t left_value_bytes() const override { return sizeof(Bf16); }
-  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void*,
-                   RowRange&) const override {
-    round_to_bf16(row, count, inner, static_cast<std::uint16_t*>(values));
+  std::size_t left_value_bytes() const override { return size_of(DType::bf16); }
+  void convert_rows(const FloatRows& from, std::int64_t inner, void* values, void*, RowRange*) const override {
+    round_to_bf16(from.data, from.rows > 0 ? from.cols : 0, inner, static_cast<std::uint16_t*>(values));
   }
 
   void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
                 float* tile, bool accumulate, Workspace&) const override {
-    const auto* values = static_cast<const Bf16*>(left.values);
+    const auto* values = static_cast<const std::uint16_t*>(left.values);
     const auto* panels = static_cast<const Pairs*>(packed);
     const std::int64_t stride = tile_stride(cols);
     for (std::int64_t j = 0; j < cols; j += kPanelCols) {

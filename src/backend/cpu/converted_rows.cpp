@@ -122,17 +122,17 @@ float quantize_block(const float* weights, std::int64_t count, std::int8_t* valu
 
 // (lowest + step·q) · (scale·w) summed over q and w: step·scale·Σqw + lowest·scale·Σw.
 void add_quantized_tile(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate,
-                        float* tile) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* exact = product.exact + r * product.stride;
-    float* to = tile + r * product.stride;
-    const Floats step = broadcast(product.ranges[r].step), lowest = broadcast(product.ranges[r].lowest);
-    for (std::int64_t j = 0; j < cols; j += lanes()) {
-      const std::int64_t left = cols - j;
-      const Floats before = accumulate ? load(to + j, left) : hn::Zero(F());
-      const Floats offset = hn::MulAdd(lowest, load(product.sums + j, left), before);
-      const Floats scale = hn::Mul(step, load(product.scales + j, left));
-      store(hn::MulAdd(load(exact + j, left), scale, offset), to + j, left);
+                        float* tile, std::int64_t tile_stride) {
+  const hn::RebindToSigned<F> whole;
+  for (std::int64_t j = 0; j < cols; j += lanes()) {
+    const Floats scale = hn::LoadU(F(), product.scales + j), sum = hn::LoadU(F(), product.sums + j);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      float* to = tile + r * tile_stride + j;
+      const Floats before = accumulate ? hn::LoadU(F(), to) : hn::Zero(F());
+      const Floats offset = hn::MulAdd(broadcast(product.ranges[r].lowest), sum, before);
+      const Floats step = hn::Mul(broadcast(product.ranges[r].step), scale);
+      const Floats exact = hn::ConvertTo(F(), hn::LoadU(whole, product.exact + r * product.stride + j));
+      hn::StoreU(hn::MulAdd(exact, step, offset), F(), to);
     }
   }
 }
@@ -167,9 +167,9 @@ float quantize_weights(const void* weights, DType type, std::int64_t count, std:
   convert_to_floats(weights, type, count, floats);
   return HWY_DYNAMIC_DISPATCH(quantize_block)(floats, count, values);
 }
-void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate,
-                   float* tile) {
-  HWY_DYNAMIC_DISPATCH(add_quantized_tile)(product, rows, cols, accumulate, tile);
+void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate, float* tile,
+                   std::int64_t tile_stride) {
+  HWY_DYNAMIC_DISPATCH(add_quantized_tile)(product, rows, cols, accumulate, tile, tile_stride);
 }
 
 }  // namespace sgpt::cpu

@@ -26,8 +26,9 @@ class Int8Product {
  public:
   virtual ~Int8Product() = default;
 
-  virtual bool serves(std::int64_t /*inner*/, std::int64_t /*cols*/) const { return true; }
-  virtual std::int64_t chunk_cols() const { return kChunkCols; }
+  virtual std::int64_t lasting_rows(std::int64_t /*inner*/) const { return 0; }
+  virtual void enter() const {}
+  virtual void leave() const {}
   /// Floats from one row of a tile to the next.
   virtual std::int64_t stride(std::int64_t cols) const = 0;
 
@@ -46,8 +47,9 @@ class Int8Product {
                         Workspace& workspace) const = 0;
 };
 
-/// By oneDNN; it serves where the processor has instructions for products of bytes.
-std::unique_ptr<Int8Product> make_onednn_int8_product();
+/// On AMX's tiles; null on processors without them. The same on plain ones, for tests.
+std::unique_ptr<Int8Product> make_amx_int8_product();
+std::unique_ptr<Int8Product> make_plain_amx_int8_product();
 /// Our own for AVX-512's such instructions (VNNI); null on processors without them.
 std::unique_ptr<Int8Product> make_vnni_int8_product();
 /// For every processor, by products of 16-bit integers.

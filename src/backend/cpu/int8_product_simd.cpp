@@ -181,7 +181,6 @@ namespace {
 
 class SimdInt8Product final : public Int8Product {
  public:
-  std::int64_t chunk_cols() const override { return kNarrowChunkCols; }
   std::int64_t stride(std::int64_t cols) const override { return (cols + width_ - 1) / width_ * width_; }
 
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {

@@ -89,7 +89,6 @@ constexpr MicroKernel kMicroKernels[kKernelRows][kPanelVectors] = {
 
 class VnniInt8Product final : public Int8Product {
  public:
-  std::int64_t chunk_cols() const override { return kNarrowChunkCols; }
   std::int64_t stride(std::int64_t cols) const override { return vectors_of(cols) * kLanes; }
 
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {

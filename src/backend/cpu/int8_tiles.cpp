@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "backend/cpu/int8_product.h"
-#include "backend/cpu/onednn_product.h"
 #include "backend/cpu/vector_ops.h"
 
 namespace sgpt::cpu {
@@ -26,13 +25,9 @@ class Int8Tiles final : public TileKernel {
 
   std::string_view name() const override { return name_; }
 
-  bool supports(std::int64_t inner, std::int64_t cols) const override {
-    const std::int64_t last = (inner - 1) % kQuantizationBlock + 1;
-    return (inner < kQuantizationBlock || product_->serves(kQuantizationBlock, cols)) &&
-           product_->serves((last + kInnerMultiple - 1) / kInnerMultiple * kInnerMultiple, cols);
-  }
   std::int64_t inner_block() const override { return kQuantizationBlock; }
-  std::int64_t chunk_cols() const override { return product_->chunk_cols(); }
+  std::int64_t chunk_cols() const override { return kNarrowChunkCols; }
+  std::int64_t lasting_rows(std::int64_t inner) const override { return product_->lasting_rows(inner); }
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
     return product_bytes(inner, cols) + 2 * static_cast<std::size_t>(tile_stride(cols)) * sizeof(float);
   }
@@ -63,10 +58,14 @@ class Int8Tiles final : public TileKernel {
   bool converts_left() const override { return true; }
   bool has_fine_values() const override { return true; }
   std::size_t left_value_bytes() const override { return product_->left_value_bytes(); }
-  void convert_row(const float* row, std::int64_t count, std::int64_t inner, void* values, void* fine,
-                   RowRange& range) const override {
-    product_->convert_row(row, count, inner, values, fine, range);
+  void convert_rows(const FloatRows& from, std::int64_t inner, void* values, void* fine,
+                    RowRange* ranges) const override {
+    const std::int64_t present = from.rows > 0 ? from.cols : 0;
+    product_->convert_row(from.data, present, inner, values, fine, *ranges);
   }
+
+  void enter() const override { product_->enter(); }
+  void leave() const override { product_->leave(); }
 
   void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,
                 float* tile, bool accumulate, Workspace& workspace) const override {
@@ -109,8 +108,12 @@ class Int8Tiles final : public TileKernel {
 
 }  // namespace
 
-std::unique_ptr<TileKernel> make_onednn_int8_tiles() {
-  return std::make_unique<Int8Tiles>(make_onednn_int8_product(), fmt::format("{} int8", onednn_version()));
+std::unique_ptr<TileKernel> make_amx_int8_tiles() {
+  auto product = make_amx_int8_product();
+  return product ? std::make_unique<Int8Tiles>(std::move(product), "own amx_int8") : nullptr;
+}
+std::unique_ptr<TileKernel> make_plain_amx_int8_tiles() {
+  return std::make_unique<Int8Tiles>(make_plain_amx_int8_product(), "own plain amx_int8");
 }
 std::unique_ptr<TileKernel> make_vnni_int8_tiles() {
   auto product = make_vnni_int8_product();

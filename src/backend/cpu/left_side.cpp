@@ -86,15 +86,17 @@ void LeftSide::copy(std::int64_t begin, std::int64_t end, std::int64_t block) {
   copy_square_wise(left_.part(begin, rows, first, cols), out, inner);
 }
 
-/// Row by row, in the order in which they lie in memory.
+/// Group of rows by group, in the order in which they lie in memory.
 void LeftSide::convert(std::int64_t begin, std::int64_t end) {
-  for (std::int64_t row = begin; row < end; ++row) {
-    const bool present = row < left_.rows;
+  const TileKernel& kernel = right_.kernel();
+  const std::int64_t quantum = kernel.row_quantum();
+  for (std::int64_t row = begin; row < end; row += quantum) {
+    const std::int64_t present = std::clamp<std::int64_t>(left_.rows - row, 0, quantum);
     for (std::int64_t block = 0; block < right_.blocks(); ++block) {
       const std::int64_t first = right_.block_first(block), inner = right_.block_rows(block);
-      const float* from = present ? left_.f32() + row * left_.row_stride + first : nullptr;
-      right_.kernel().convert_row(from, present ? std::min(inner, left_.cols - first) : 0, inner, place(row, block),
-                                  place(row, block, true), ranges_[block * rows_ + row]);
+      const FloatRows from{left_.f32() + row * left_.row_stride + first, left_.row_stride, present,
+                           std::min(inner, left_.cols - first)};
+      kernel.convert_rows(from, inner, place(row, block), place(row, block, true), ranges_ + block * rows_ + row);
     }
   }
 }

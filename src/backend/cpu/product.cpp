@@ -3,13 +3,11 @@
 #include <algorithm>
 
 #include "backend/cpu/left_side.h"
-#include "backend/cpu/processor.h"
 #include "base/parallel.h"
 
 namespace sgpt::cpu {
 namespace {
 
-// Measured with oneDNN 2.6 on AVX-512: tiles of 128 × 256 run at the speed of the whole product.
 constexpr std::int64_t kTileRows = 128;
 constexpr std::int64_t kLeastTileRows = 8;  // so that a short query alone keeps two threads busy
 // Inner sizes that follow the batch (weight gradients: T tokens) are cut into blocks of one size, so that the kernel
@@ -33,46 +31,73 @@ std::int64_t rows_of_tiles(std::int64_t rows, const RightSide& right) {
   return tile;
 }
 
-/// Tiles below each other that one thread computes with a chunk: one, or, where packing a chunk costs, as many as leave
-/// enough tasks.
-std::int64_t tiles_of_task(std::int64_t tiles, const RightSide& right) {
-  if (right.resident()) return 1;
-  const std::int64_t groups =
-      std::clamp<std::int64_t>((enough_tasks() + right.chunks() - 1) / right.chunks(), 1, tiles);
-  return (tiles + groups - 1) / groups;
+/// What one thread computes at a time: tiles below each other, and chunks beside each other.
+struct Task {
+  std::int64_t tiles;
+  std::int64_t chunks;
+};
+
+std::int64_t divided(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
+
+/// Where packing a chunk costs, it is multiplied with as many rows as leave enough tasks. Where rows stay in the cache,
+/// as many columns pass by. Else packed chunks beside each other are as wide as kChunkCols, unless that leaves too few
+/// tasks.
+Task task_of(std::int64_t tiles, std::int64_t tile_rows, const RightSide& right) {
+  const TileKernel& kernel = right.kernel();
+  if (!right.resident()) {
+    return {divided(tiles, std::clamp<std::int64_t>(divided(enough_tasks(), right.chunks()), 1, tiles)), 1};
+  }
+  if (const std::int64_t rows = kernel.lasting_rows(right.inner()); rows > 0) {
+    const std::int64_t below = std::clamp<std::int64_t>(rows / tile_rows, 1, tiles);
+    return {below, divided(right.chunks(), divided(enough_tasks(), divided(tiles, below)))};
+  }
+  std::int64_t chunks = kChunkCols / kernel.chunk_cols();
+  while (chunks > 1 && divided(right.chunks(), chunks) * tiles < enough_tasks()) chunks /= 2;
+  return {1, chunks};
 }
 
-/// Packed chunks beside each other that one thread computes for a tile's rows: narrow ones together are as wide as
-/// kChunkCols, unless that leaves too few tasks.
-std::int64_t chunks_of_task(std::int64_t tiles, const RightSide& right) {
-  if (!right.resident()) return 1;
-  std::int64_t chunks = kChunkCols / right.kernel().chunk_cols();
-  while (chunks > 1 && (right.chunks() + chunks - 1) / chunks * tiles < enough_tasks()) chunks /= 2;
-  return chunks;
+/// A thread's multiplying with a kernel.
+class KernelScope {
+ public:
+  explicit KernelScope(const TileKernel& kernel) : kernel_(kernel) { kernel.enter(); }
+  KernelScope(const KernelScope&) = delete;
+  KernelScope& operator=(const KernelScope&) = delete;
+  ~KernelScope() { kernel_.leave(); }
+
+ private:
+  const TileKernel& kernel_;
+};
+
+/// The first of them that there is.
+template <class... More>
+std::unique_ptr<TileKernel> first_of(std::unique_ptr<TileKernel> kernel, More... more) {
+  if constexpr (sizeof...(more) == 0) {
+    return kernel;
+  } else {
+    return kernel ? std::move(kernel) : first_of(std::move(more)...);
+  }
 }
 
 }  // namespace
 
-Products::Products(Kernel kernel, WorkspacePool& workspaces)
-    : workspaces_(workspaces), simd_(make_simd_tiles()), simd_int8_(make_simd_int8_tiles()), bf16_(make_bf16_tiles()) {
-  if (kernel == Kernel::simd) return;
-  const Processor& has = processor();
-  if (has.amx_bf16) onednn_bf16_ = make_onednn_bf16_tiles();
-  if (has.amx_int8) onednn_int8_ = make_onednn_int8_tiles();
-  vnni_int8_ = make_vnni_int8_tiles();
+Products::Products(Kernel kernel, WorkspacePool& workspaces) : workspaces_(workspaces), simd_(make_simd_tiles()) {
+  if (kernel == Kernel::simd) {
+    bf16_ = make_bf16_tiles();
+    int8_ = make_simd_int8_tiles();
+  } else {
+    bf16_ = first_of(make_amx_bf16_tiles(), make_bf16_tiles());
+    int8_ = first_of(make_amx_int8_tiles(), make_vnni_int8_tiles(), make_simd_int8_tiles());
+  }
 }
 
 bool Products::computes(ComputeType type) const { return type != ComputeType::bf16 || bf16_; }
 
-const TileKernel& Products::kernel(std::int64_t inner, std::int64_t cols, ComputeType type) const {
-  // The last chunk may be narrower; the answer must be right for both.
-  const auto serves = [&](const std::unique_ptr<TileKernel>& kernel) {
-    return kernel && kernel->supports(inner, std::min(cols, kChunkCols)) &&
-           (cols % kChunkCols == 0 || kernel->supports(inner, cols % kChunkCols));
-  };
-  if (type == ComputeType::int8) return serves(onednn_int8_) ? *onednn_int8_ : vnni_int8_ ? *vnni_int8_ : *simd_int8_;
-  if (type == ComputeType::bf16) return serves(onednn_bf16_) ? *onednn_bf16_ : *bf16_;
-  return *simd_;
+const TileKernel& Products::kernel(ComputeType type) const {
+  switch (type) {
+    case ComputeType::bf16: return *bf16_;
+    case ComputeType::int8: return *int8_;
+    default: return *simd_;
+  }
 }
 
 PackedMatrix Products::pack(const StridedMatrix& right) const {
@@ -97,8 +122,8 @@ void Products::multiply(const StridedMatrix& left, const RightSide& right,
   const LeftSide rows(left, right, tile_rows, *left_workspace);
 
   const std::int64_t tiles = (left.rows + tile_rows - 1) / tile_rows;
-  const std::int64_t group = tiles_of_task(tiles, right), span = chunks_of_task(tiles, right);
-  const std::int64_t spans = (right.chunks() + span - 1) / span;
+  const Task size = task_of(tiles, tile_rows, right);
+  const std::int64_t spans = divided(right.chunks(), size.chunks);
 
   const auto compute_tile = [&](std::int64_t tile_number, std::int64_t chunk, const std::byte* packed,
                                 Workspace& workspace) {
@@ -113,15 +138,16 @@ void Products::multiply(const StridedMatrix& left, const RightSide& right,
     finish({row, right.chunk_first(chunk), count, cols, tile, stride});
   };
   const auto compute = [&](std::int64_t task, Workspace& workspace) {
-    const std::int64_t first = task / spans * group, first_chunk = task % spans * span;
-    for (std::int64_t chunk = first_chunk; chunk < std::min(right.chunks(), first_chunk + span); ++chunk) {
+    const std::int64_t first = task / spans * size.tiles, first_chunk = task % spans * size.chunks;
+    const KernelScope scope(kernel);
+    for (std::int64_t chunk = first_chunk; chunk < std::min(right.chunks(), first_chunk + size.chunks); ++chunk) {
       const std::byte* packed = right.chunk(chunk, workspace);
-      for (std::int64_t tile = first; tile < std::min(tiles, first + group); ++tile) {
+      for (std::int64_t tile = first; tile < std::min(tiles, first + size.tiles); ++tile) {
         compute_tile(tile, chunk, packed, workspace);
       }
     }
   };
-  parallel_workers((tiles + group - 1) / group * spans, [&] {
+  parallel_workers(divided(tiles, size.tiles) * spans, [&] {
     return [&compute, workspace = workspaces_.take()](std::int64_t task) { compute(task, *workspace); };
   });
 }

@@ -28,23 +28,15 @@ struct Tile {
 
 class Products {
  public:
-  /// Which kernel computes the tiles: the best for this processor, which serves the shape, or our own always, without
-  /// instructions for small numbers but those of bf16 (for tests and benchmarks).
+  /// Which kernels compute the tiles: the best for this processor, or those for every processor, and AVX-512's of bf16
+  /// (for tests and benchmarks).
   enum class Kernel { best, simd };
   explicit Products(Kernel kernel, WorkspacePool& workspaces);
 
   /// Whether there are kernels of this type for this processor.
   bool computes(ComputeType type) const;
-  /// The kernel for a packed right side of this shape, one for any number of rows that it will be multiplied with.
-  const TileKernel& kernel(std::int64_t inner, std::int64_t cols, ComputeType type = ComputeType::f32) const;
-  /// Whether code is generated for products of this type.
-  bool generates_code(ComputeType type) const {
-    return (type == ComputeType::bf16 && onednn_bf16_) || (type == ComputeType::int8 && onednn_int8_);
-  }
-  /// Our own kernel of f32 or bf16, whose packing is quick, which begins at once, and whose narrow chunks share a short
-  /// query's rows evenly between threads.
-  const TileKernel& own_kernel(ComputeType type) const { return type == ComputeType::bf16 ? *bf16_ : *simd_; }
-
+  /// The kernel for right sides of this type, whatever they are multiplied with.
+  const TileKernel& kernel(ComputeType type = ComputeType::f32) const;
   /// Packs a whole matrix, for one product.
   PackedMatrix pack(const StridedMatrix& right) const;
 
@@ -59,11 +51,7 @@ class Products {
 
  private:
   WorkspacePool& workspaces_;
-  std::unique_ptr<TileKernel> simd_, simd_int8_;
-  std::unique_ptr<TileKernel> bf16_;  // null where the processor lacks the instructions
-  // Null for Kernel::simd and where the processor lacks the instructions: oneDNN's are for AMX, where they are faster
-  // than our own.
-  std::unique_ptr<TileKernel> onednn_bf16_, onednn_int8_, vnni_int8_;
+  std::unique_ptr<TileKernel> simd_, bf16_, int8_;  // bf16_ is null where the processor lacks the instructions
 };
 
 }  // namespace sgpt::cpu

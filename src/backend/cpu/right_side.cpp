@@ -63,7 +63,8 @@ void PackedMatrix::fill(std::int64_t chunk, const StridedMatrix& whole, Workspac
 }
 
 StreamedMatrix::StreamedMatrix(const TileKernel& kernel, const StridedMatrix& source)
-    : RightSide(kernel, source.rows, source.cols, kNarrowChunkCols, kernel.inner_block()), source_(source) {}
+    : RightSide(kernel, source.rows, source.cols, kernel.streamed_cols(source.rows), kernel.inner_block()),
+      source_(source) {}
 
 const std::byte* StreamedMatrix::chunk(std::int64_t chunk, Workspace& workspace) const {
   auto* packed = static_cast<std::byte*>(workspace.bytes(kChunkSlot, chunk_bytes(chunk)));

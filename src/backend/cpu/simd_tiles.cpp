@@ -67,7 +67,6 @@ namespace {
 class SimdTiles final : public TileKernel {
  public:
   std::string_view name() const override { return "own f32"; }
-  bool supports(std::int64_t, std::int64_t) const override { return true; }
   std::int64_t chunk_cols() const override { return kNarrowChunkCols; }
   std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const override {
     return static_cast<std::size_t>(inner * tile_stride(cols)) * sizeof(float);

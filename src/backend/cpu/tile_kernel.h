@@ -1,4 +1,4 @@
-// A tile of a matrix product: the part that differs between oneDNN and our own micro-kernel. product.h cuts whole
+// A tile of a matrix product: the part that differs between types and processors. product.h cuts whole
 // products into tiles.
 #pragma once
 
@@ -64,6 +64,14 @@ struct RowRange {
   float fine_step = 0;  // 0: it has no fine values, whatever is in their place
 };
 
+/// Rows that are to be converted, `stride` floats apart; there may be none.
+struct FloatRows {
+  const float* data = nullptr;
+  std::int64_t stride = 0;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
 /// Rows of the left side, dense, as a kernel multiplies them; `fine` and `ranges` only where they were converted.
 struct LeftRows {
   const void* values = nullptr;
@@ -80,12 +88,15 @@ class TileKernel {
   /// Whose it is and for which instructions, "own avx512_bf16": kernels of one type with other names have other bits,
   /// those of int8 apart.
   virtual std::string_view name() const = 0;
-  /// Whether the promise above holds for this shape of the right side.
-  virtual bool supports(std::int64_t inner, std::int64_t cols) const = 0;
   /// Rows of the right side that a call of multiply takes at most; 0: any number.
   virtual std::int64_t inner_block() const { return 0; }
   /// Columns of a chunk of a packed right side, at most kChunkCols.
   virtual std::int64_t chunk_cols() const { return kChunkCols; }
+  /// Rows of the left side, so wide, that had better stay in the cache while all columns of a packed right side pass
+  /// by; 0: as many as a tile has.
+  virtual std::int64_t lasting_rows(std::int64_t /*inner*/) const { return 0; }
+  /// Columns that are packed at a time where all rows of the left side pass by.
+  virtual std::int64_t streamed_cols(std::int64_t /*inner*/) const { return kNarrowChunkCols; }
   /// Bytes of the right side [inner, cols] in the kernel's layout.
   virtual std::size_t packed_bytes(std::int64_t inner, std::int64_t cols) const = 0;
   /// Lays `right` [<= inner, cols] into `packed`, zeros in the rows that it lacks.
@@ -100,9 +111,14 @@ class TileKernel {
   virtual std::size_t left_value_bytes() const { return sizeof(float); }
   /// Whether a converted row also has fine values.
   virtual bool has_fine_values() const { return false; }
-  /// One row of a block: values[inner], and fine[inner] where it has any, from floats[count], zeros after them.
-  virtual void convert_row(const float* /*row*/, std::int64_t /*count*/, std::int64_t /*inner*/, void* /*values*/,
-                           void* /*fine*/, RowRange& /*range*/) const {}
+  /// row_quantum() rows of a block: values[·, inner], and fine[·, inner] where it has any, in an order of its own, from
+  /// floats[rows, cols], zeros in the place of what is missing.
+  virtual void convert_rows(const FloatRows& /*from*/, std::int64_t /*inner*/, void* /*values*/, void* /*fine*/,
+                            RowRange* /*ranges*/) const {}
+
+  /// A thread enters before it multiplies and leaves after that: some registers are the system's to give.
+  virtual void enter() const {}
+  virtual void leave() const {}
 
   /// tile[rows, cols] = left[rows, inner] · right, or += where `accumulate` says so.
   virtual void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols,
@@ -114,13 +130,16 @@ std::unique_ptr<TileKernel> make_simd_tiles();
 /// Both sides rounded to bf16: our own, whose packing is quick; null on processors without AVX-512's instructions for
 /// that.
 std::unique_ptr<TileKernel> make_bf16_tiles();
-/// The same by oneDNN, for processors with AMX; where it has no kernel that keeps the promise, supports() is false.
-std::unique_ptr<TileKernel> make_onednn_bf16_tiles();
-/// 8-bit integers with exact sums, all with the same bits: by oneDNN, for processors with AMX; by our own for AVX-512's
-/// instructions, null on processors without them; for every one.
-std::unique_ptr<TileKernel> make_onednn_int8_tiles();
+/// The same on AMX's tiles; null on processors without them. And what it computes, bit for bit, on every processor,
+/// slowly: for tests.
+std::unique_ptr<TileKernel> make_amx_bf16_tiles();
+std::unique_ptr<TileKernel> make_plain_amx_bf16_tiles();
+/// 8-bit integers with exact sums, all with the same bits: on AMX's tiles and by AVX-512's instructions, null on
+/// processors without them; for every processor; on plain tiles, for tests.
+std::unique_ptr<TileKernel> make_amx_int8_tiles();
 std::unique_ptr<TileKernel> make_vnni_int8_tiles();
 std::unique_ptr<TileKernel> make_simd_int8_tiles();
+std::unique_ptr<TileKernel> make_plain_amx_int8_tiles();
 
 /// The slots of a Workspace that products use.
 enum ProductSlot : std::size_t {
@@ -129,7 +148,7 @@ enum ProductSlot : std::size_t {
   kCopySlot,     // of the right side while it is packed
   kConvertSlot,  // the same as floats
   kChunkSlot,    // a chunk of a streamed right side
-  kLibrarySlot,  // oneDNN's own
+  kSumsSlot,     // of integers
   kLeftSlot,     // the left side, converted: of the calling thread
   kRangeSlot     // its rows' ranges
 };

@@ -16,8 +16,8 @@ namespace sgpt::cpu {
 struct LinearEpilogue {
   Bias bias;
   Epilogue kind;
-  Matrix y;       // [T,out]
-  Matrix before;  // [T,out], or null
+  Matrix y;                  // [T,out]
+  Matrix before;             // [T,out], or null
 };
 void finish_linear(const LinearEpilogue& epilogue, const Tile& tile);
 /// y = alpha · tile, or y += alpha · tile.
@@ -147,14 +147,15 @@ void quantize_row(const float* row, std::int64_t count, std::int64_t inner, std:
 float quantize_weights(const void* weights, DType type, std::int64_t count, std::int8_t* values);
 /// A product of quantized rows and columns in exact integers, and what they stand for.
 struct QuantizedProduct {
-  const float* exact;      // [rows, cols]
-  std::int64_t stride;     // of exact and of tile
-  const RowRange* ranges;  // of the rows
-  const float* scales;     // of the columns
-  const float* sums;       // scale · Σ of the integers of each column
+  const std::int32_t* exact;  // [rows, cols]
+  std::int64_t stride;        // of exact
+  const RowRange* ranges;     // of the rows
+  const float* scales;        // of the columns
+  const float* sums;          // scale · Σ of the integers of each column
 };
-/// tile[rows, cols] = the product of what they stand for, or += where `accumulate` says so.
-void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate, float* tile);
+/// tile[rows, cols] = the product of what they stand for, or += where `accumulate` says so. `cols` is a multiple of 16.
+void add_quantized(const QuantizedProduct& product, std::int64_t rows, std::int64_t cols, bool accumulate, float* tile,
+                   std::int64_t tile_stride);
 
 // --- adamw.cpp ------------------------------------------------------------------------------------------------------
 
