@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "sgpt/compute_type.h"
 #include "tensor/matrix.h"
 
 namespace sgpt {
@@ -63,6 +64,9 @@ struct AttentionOptions {
   std::int64_t window = 0;     // keys that a query sees on a side, its own included; 0: all
   std::int64_t key_heads = 0;  // K, of keys and values, a divisor of H; 0: H
   bool causal = true;          // a query sees no key after its own
+  /// Of products with keys and values; a backend takes f32 where bf16 is not faster. Both give rows that are
+  /// independent.
+  ComputeType type = ComputeType::f32;
 
   /// Query heads that read one key head.
   std::int64_t group() const { return key_heads > 0 ? heads / key_heads : 1; }

@@ -249,7 +249,8 @@ AttentionOptions Decoder::attention_options(const Layer& layer) const {
           .slopes = slopes_,
           .window = layer.window,
           .key_heads = config_.key_heads(),
-          .causal = config_.causal};
+          .causal = config_.causal,
+          .type = compute_ == ComputeType::bf16 ? ComputeType::bf16 : ComputeType::f32};
 }
 
 void Decoder::norm(const Pair& norm, ConstMatrix x, Matrix y, Matrix stats) const {

@@ -19,11 +19,6 @@ namespace sgpt::cpu::HWY_NAMESPACE {
 constexpr std::int64_t kBlockRows = 4 * kKernelRows;
 enum Slot : std::size_t { kKeys, kValues, kQueries, kScores, kOut };
 
-struct Softmax {
-  float highest;
-  float sum;
-};
-
 /// Turns the scores of query i into exp(score − highest), zeros for the keys from `begin` to `end` that it does not
 /// see.
 HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::int64_t begin, std::int64_t end,
@@ -50,6 +45,24 @@ HWY_INLINE Softmax softmax_row(const AttentionHead& head, std::int64_t i, std::i
   return {top, sum_of(sum)};
 }
 
+void softmax_of_rows(const AttentionHead& head, std::int64_t first, std::int64_t rows, std::int64_t begin,
+                     std::int64_t end, float* scores, std::int64_t stride, Softmax* softmax) {
+  for (std::int64_t r = 0; r < rows; ++r) softmax[r] = softmax_row(head, first + r, begin, end, scores + r * stride);
+}
+
+/// y[rows, dim] = out / sums, and the log sums where they are asked for.
+void finish_attended(const AttentionHead& head, std::int64_t first, std::int64_t rows, const Softmax* softmax,
+                     const float* out, std::int64_t out_stride, HeadRows<float> y, float* log_sums) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const Floats scale = broadcast(1.0f / softmax[r].sum);
+    float* to = y.data + (first + r) * y.stride;
+    for (std::int64_t c = 0; c < head.dim; c += lanes()) {
+      store(hn::Mul(hn::LoadU(F(), out + r * out_stride + c), scale), to + c, head.dim - c);
+    }
+    if (log_sums) log_sums[(first + r) * head.heads] = softmax[r].highest + std::log(softmax[r].sum);
+  }
+}
+
 /// One of a group's query heads, with the keys and values of all of them in panels.
 HWY_INLINE void attend_query_head(const AttentionHead& head, HeadRows<float> y, float* log_sums, const float* keys,
                                   const float* values, Workspace& workspace) {
@@ -65,16 +78,9 @@ HWY_INLINE void attend_query_head(const AttentionHead& head, HeadRows<float> y, 
     const std::int64_t end = head.end_key(first + rows - 1);
     multiply_seen(head, begin, first, rows, queries, keys, scores, stride);
     Softmax softmax[kBlockRows];
-    for (std::int64_t r = 0; r < rows; ++r) softmax[r] = softmax_row(head, first + r, begin, end, scores + r * stride);
+    softmax_of_rows(head, first, rows, begin, end, scores, stride, softmax);
     multiply_weights(head, begin, first, rows, scores, stride, values, out, out_stride);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const Floats scale = broadcast(1.0f / softmax[r].sum);
-      float* to = y.data + (first + r) * y.stride;
-      for (std::int64_t c = 0; c < dim; c += lanes()) {
-        store(hn::Mul(hn::LoadU(F(), out + r * out_stride + c), scale), to + c, dim - c);
-      }
-      if (log_sums) log_sums[(first + r) * head.heads] = softmax[r].highest + std::log(softmax[r].sum);
-    }
+    finish_attended(head, first, rows, softmax, out, out_stride, y, log_sums);
   }
 }
 
@@ -100,10 +106,21 @@ HWY_AFTER_NAMESPACE();
 namespace sgpt::cpu {
 
 HWY_EXPORT(attend_head);
+HWY_EXPORT(softmax_of_rows);
+HWY_EXPORT(finish_attended);
 
 void attend(const AttentionHead& head, const HeadGroup& group, HeadRows<float> y, float* log_sums,
             Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(attend_head)(head, group, y, log_sums, workspace);
+}
+
+void softmax_rows(const AttentionHead& head, std::int64_t first, std::int64_t rows, std::int64_t begin,
+                  std::int64_t end, float* scores, std::int64_t stride, Softmax* softmax) {
+  HWY_DYNAMIC_DISPATCH(softmax_of_rows)(head, first, rows, begin, end, scores, stride, softmax);
+}
+void finish_attention(const AttentionHead& head, std::int64_t first, std::int64_t rows, const Softmax* softmax,
+                      const float* out, std::int64_t out_stride, HeadRows<float> y, float* log_sums) {
+  HWY_DYNAMIC_DISPATCH(finish_attended)(head, first, rows, softmax, out, out_stride, y, log_sums);
 }
 
 }  // namespace sgpt::cpu

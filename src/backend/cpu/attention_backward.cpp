@@ -55,6 +55,13 @@ HWY_INLINE void softmax_backward_row(const AttentionHead& head, std::int64_t i, 
   }
 }
 
+void softmax_backward_of_rows(const AttentionHead& head, std::int64_t first, std::int64_t rows, std::int64_t begin,
+                              std::int64_t end, float* p, float* ds, std::int64_t stride) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    softmax_backward_row(head, first + r, begin, end, p + r * stride, ds + r * stride);
+  }
+}
+
 /// sums[keys, dim] += weightsᵀ · panels for the keys from `begin` to `end`, over the query rows from the first that
 /// sees a key on.
 HWY_INLINE void add_transposed(const AttentionHead& head, std::int64_t begin, std::int64_t end, std::int64_t first_row,
@@ -114,9 +121,7 @@ void attend_head_backward(const AttentionHead& one, const HeadGroup& group, Head
       pack_panels(dys, dim, 1, rows, dim, dy_panels);
       multiply_seen(head, begin, first, rows, queries, keys_t, p, stride);
       multiply_seen(head, begin, first, rows, dys, values_t, ds, stride);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        softmax_backward_row(head, first + r, begin, end, p + r * stride, ds + r * stride);
-      }
+      softmax_backward_of_rows(head, first, rows, begin, end, p, ds, stride);
       add_transposed(head, begin, end, first, rows, p, stride, dy_panels, dv, wide);
       add_transposed(head, begin, end, first, rows, ds, stride, query_panels, dk, wide);
       multiply_weights(head, begin, first, rows, ds, stride, keys, dq, wide);
@@ -134,10 +139,16 @@ HWY_AFTER_NAMESPACE();
 namespace sgpt::cpu {
 
 HWY_EXPORT(attend_head_backward);
+HWY_EXPORT(softmax_backward_of_rows);
 
 void attend_backward(const AttentionHead& head, const HeadGroup& group, HeadRows<const float> dy,
                      const AttentionGradients& gradients, Workspace& workspace) {
   HWY_DYNAMIC_DISPATCH(attend_head_backward)(head, group, dy, gradients, workspace);
+}
+
+void softmax_backward_rows(const AttentionHead& head, std::int64_t first, std::int64_t rows, std::int64_t begin,
+                           std::int64_t end, float* p, float* ds, std::int64_t stride) {
+  HWY_DYNAMIC_DISPATCH(softmax_backward_of_rows)(head, first, rows, begin, end, p, ds, stride);
 }
 
 }  // namespace sgpt::cpu

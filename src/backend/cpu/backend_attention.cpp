@@ -7,6 +7,7 @@
 
 #include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
+#include "backend/cpu/processor.h"
 #include "backend/cpu/tokens.h"
 #include "backend/cpu/vector_ops.h"
 #include "base/parallel.h"
@@ -61,6 +62,9 @@ void for_each_head(const PackedTexts& texts, const ConstQkv& qkv, const Attentio
   });
 }
 
+/// Without tiles bf16 gains nothing in products so small.
+bool on_tiles(const AttentionOptions& options) { return options.type == ComputeType::bf16 && processor().amx_bf16; }
+
 }  // namespace
 
 void CpuBackend::rotate(const PackedTexts& texts, Heads x, std::int64_t heads, ConstMatrix turns, Pairing pairing,
@@ -87,17 +91,19 @@ void CpuBackend::rotate(const PackedTexts& texts, Heads x, std::int64_t heads, C
 void CpuBackend::attention(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options, Matrix y,
                            Matrix log_sums) {
   checks::attends(texts, qkv, options, y, log_sums);
+  const auto attend_one = on_tiles(options) ? attend_bf16 : attend;
   for_each_head(
       texts, qkv, options, heads_of_task(texts, options), workspaces_,
       [&](const AttentionHead& head, const HeadGroup& group, std::int64_t first, std::int64_t h, Workspace& workspace) {
-        attend(head, group, {y.f32_row(first) + h * head.dim, y.cols}, log_sums ? log_sums.f32_row(first) + h : nullptr,
-               workspace);
+        attend_one(head, group, {y.f32_row(first) + h * head.dim, y.cols},
+                   log_sums ? log_sums.f32_row(first) + h : nullptr, workspace);
       });
 }
 
 void CpuBackend::attention_backward(const PackedTexts& texts, const ConstQkv& qkv, const AttentionOptions& options,
                                     ConstMatrix log_sums, ConstMatrix dy, const Qkv& dqkv) {
   checks::attends_backward(texts, qkv, options, log_sums, dy, dqkv);
+  const auto attend_one = on_tiles(options) ? attend_backward_bf16 : cpu::attend_backward;
   // A head of keys and values is one task's alone, which sums its gradients over the query heads in their order.
   for_each_head(
       texts, qkv, options, options.group(), workspaces_,
@@ -107,9 +113,9 @@ void CpuBackend::attention_backward(const PackedTexts& texts, const ConstQkv& qk
         };
         const std::int64_t shared = h / options.group();
         head.log_sums = log_sums.f32_row(first) + h;
-        attend_backward(head, group, {dy.f32_row(first) + h * head.dim, dy.cols},
-                        {rows(dqkv.query, h), rows(dqkv.key, shared), rows(dqkv.value, shared), dqkv.query.stride},
-                        workspace);
+        attend_one(head, group, {dy.f32_row(first) + h * head.dim, dy.cols},
+                   {rows(dqkv.query, h), rows(dqkv.key, shared), rows(dqkv.value, shared), dqkv.query.stride},
+                   workspace);
       });
 }
 

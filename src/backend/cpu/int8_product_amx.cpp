@@ -107,12 +107,8 @@ class AmxInt8Product final : public Int8Product {
 
 std::unique_ptr<Int8Product> make_plain_amx_int8_product() { return std::make_unique<AmxInt8Product<PlainTileUnit>>(); }
 
-#if defined(__x86_64__)
 std::unique_ptr<Int8Product> make_amx_int8_product() {
-  return processor().amx_int8 ? std::make_unique<AmxInt8Product<TileUnit>>() : nullptr;
+  return processor().amx_int8 ? std::make_unique<AmxInt8Product<BestTileUnit>>() : nullptr;
 }
-#else
-std::unique_ptr<Int8Product> make_amx_int8_product() { return nullptr; }
-#endif
 
 }  // namespace sgpt::cpu

@@ -103,6 +103,16 @@ class PlainTileUnit {
   }
 };
 
+/// A thread's use of a unit.
+template <class Unit>
+class UnitScope {
+ public:
+  UnitScope() { Unit::configure(); }
+  UnitScope(const UnitScope&) = delete;
+  UnitScope& operator=(const UnitScope&) = delete;
+  ~UnitScope() { Unit::release(); }
+};
+
 #if defined(__x86_64__)
 
 /// The processor's. Written as instructions, since compilers' own functions want a number of a register as a literal,
@@ -148,6 +158,12 @@ class TileUnit {
     asm volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kLeft), "i"(kRight));
   }
 };
+
+using BestTileUnit = TileUnit;
+
+#else
+
+using BestTileUnit = PlainTileUnit;
 
 #endif
 

@@ -16,8 +16,8 @@ namespace sgpt::cpu {
 struct LinearEpilogue {
   Bias bias;
   Epilogue kind;
-  Matrix y;                  // [T,out]
-  Matrix before;             // [T,out], or null
+  Matrix y;       // [T,out]
+  Matrix before;  // [T,out], or null
 };
 void finish_linear(const LinearEpilogue& epilogue, const Tile& tile);
 /// y = alpha · tile, or y += alpha · tile.
@@ -103,12 +103,43 @@ struct HeadGroup {
 void attend(const AttentionHead& head, const HeadGroup& group, HeadRows<float> y, float* log_sums,
             Workspace& workspace);
 
+/// What a row of scores was divided by to be probabilities.
+struct Softmax {
+  float highest;  // score
+  float sum;      // of exp(score − highest)
+};
+/// Turns the products of queries and keys, scores[rows, keys] of the queries from `first` on, into exp(score −
+/// highest), zeros for the keys from `begin` to `end` that a query does not see. Up to a vector behind `end` may be
+/// written.
+void softmax_rows(const AttentionHead& head, std::int64_t first, std::int64_t rows, std::int64_t begin,
+                  std::int64_t end, float* scores, std::int64_t stride, Softmax* softmax);
+/// y of the queries from `first` on = out[rows, dim] / sums, and their log sums where they are asked for.
+void finish_attention(const AttentionHead& head, std::int64_t first, std::int64_t rows, const Softmax* softmax,
+                      const float* out, std::int64_t out_stride, HeadRows<float> y, float* log_sums);
+
+// In attention_tiles.cpp: attend in bf16, on the processor's tiles, where it has them, and with the same bits on every
+// processor, slowly, for tests.
+void attend_bf16(const AttentionHead& head, const HeadGroup& group, HeadRows<float> y, float* log_sums,
+                 Workspace& workspace);
+void attend_plain_bf16(const AttentionHead& head, const HeadGroup& group, HeadRows<float> y, float* log_sums,
+                       Workspace& workspace);
+
 struct AttentionGradients {
   HeadRows<float> dq, dk, dv;  // =
   std::int64_t dq_stride;      // floats from one head's to the next's
 };
 void attend_backward(const AttentionHead& head, const HeadGroup& group, HeadRows<const float> dy,
                      const AttentionGradients& gradients, Workspace& workspace);
+
+/// From the products q·k in `p` and dy·v in `ds` of the queries from `first` on: p = exp(score − log sum) and
+/// ds = p · (ds − Σ p·ds) · scale, both zero for the keys from `begin` to `end` that a query does not see.
+void softmax_backward_rows(const AttentionHead& head, std::int64_t first, std::int64_t rows, std::int64_t begin,
+                           std::int64_t end, float* p, float* ds, std::int64_t stride);
+// In attention_tiles_backward.cpp, as above.
+void attend_backward_bf16(const AttentionHead& head, const HeadGroup& group, HeadRows<const float> dy,
+                          const AttentionGradients& gradients, Workspace& workspace);
+void attend_backward_plain_bf16(const AttentionHead& head, const HeadGroup& group, HeadRows<const float> dy,
+                                const AttentionGradients& gradients, Workspace& workspace);
 
 // --- rows.cpp -------------------------------------------------------------------------------------------------------
 
