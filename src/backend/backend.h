@@ -1,6 +1,6 @@
 // The operations that a decoder as an encoder of texts needs, forward and backward, on packed batches. A device is one
-// implementation: `reference` (plain loops with double sums, the oracle) and `cpu` (kernels of our own in Highway and
-// AVX-512, oneDNN where it is faster, OpenMP).
+// implementation: `reference` (plain loops with double sums, the oracle) and `cpu` (kernels of our own in
+// Highway, AVX-512 and AMX, OpenMP).
 //
 // Every matrix lies in the backend's memory. The residual stream, statistics, gradients and parameters of vectors are
 // f32; the other activations have activation_type(). "=" and "+=" say whether an output is overwritten or added to.
@@ -73,7 +73,6 @@ struct WeightToPack {
 struct PackedMemory {
   std::uint64_t bytes = 0;    ///< as PackedWeight::bytes, but for padding
   bool reads_source = false;  ///< as PackedWeight::reads_source
-  std::uint64_t code = 0;     ///< that is generated for products with it, once for all weights
 };
 
 /// What linear does with z = x Wᵀ + b before it stores it.
@@ -128,6 +127,9 @@ class Backend {
   virtual std::string_view name() const = 0;
   virtual Memory& memory() = 0;
   virtual DType activation_type() const { return DType::f32; }
+  /// What linear rounds x to before a product of this type. A matrix that nothing else reads may have this type and
+  /// loses nothing: the result has the same bits.
+  virtual DType input_type(ComputeType /*type*/) const { return DType::f32; }
 
   // --- moving data; `host` matrices lie in the machine's own memory ------------------------------------------------
 
@@ -190,13 +192,15 @@ class Backend {
 
   // --- Linear -------------------------------------------------------------------------------------------------------
 
-  /// y[T,out] from x[T,in]; `before`[T,out] = z where given.
+  /// y[T,out] from x[T,in]; `before`[T,out] = z where given. x, and a y that is not read, may have the input_type of
+  /// the weight's compute type.
   virtual void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
                       Matrix before = {}) = 0;
   /// dx[T,in] = dy[T,out] W, or += where `add` says so.
   virtual void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add = false) = 0;
-  /// dweight[out,in] += dyᵀ x.
-  virtual void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) = 0;
+  /// dweight[out,in] += dyᵀ x. In bf16 both are rounded to it where that is faster; sums are f32.
+  virtual void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight,
+                                      ComputeType type = ComputeType::f32) = 0;
   /// dbias[1,out] += column sums of dy.
   virtual void linear_backward_bias(ConstMatrix dy, Matrix dbias) = 0;
 

@@ -67,9 +67,15 @@ inline void normalizes_squares_backward(ConstMatrix x, ConstMatrix stats, ConstM
       dweight);
 }
 
-inline void multiplies(ConstMatrix x, const PackedWeight& weight, ConstMatrix y, ConstMatrix before) {
-  require(is(x, y.rows, weight.in()) && is(y, x.rows, weight.out()) && is_or_null(before, y.rows, y.cols),
-          "linear: y[T,out] from x[T,in] and W[out,in], with z[T,out]", x, shape_of(weight), y, before);
+/// `input`: the type that x may have beside f32, and a y that is not read.
+inline void multiplies(ConstMatrix x, const PackedWeight& weight, ConstMatrix y, Epilogue epilogue, ConstMatrix before,
+                       DType input = DType::f32) {
+  const bool reads_y = epilogue == Epilogue::add || epilogue == Epilogue::multiply;
+  const DType x_type = x.type == input ? input : DType::f32;
+  const DType y_type = y.type == input && !reads_y ? input : DType::f32;
+  require(
+      is(x, y.rows, weight.in(), x_type) && is(y, x.rows, weight.out(), y_type) && is_or_null(before, y.rows, y.cols),
+      "linear: y[T,out] from x[T,in] and W[out,in], with z[T,out]", x, shape_of(weight), y, before);
 }
 inline void multiplies_backward(ConstMatrix dy, const PackedWeight& weight, ConstMatrix dx) {
   require(is(dy, dx.rows, weight.out()) && is(dx, dy.rows, weight.in()),

@@ -142,9 +142,9 @@ void ProfiledBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& 
   inner_->linear_backward_input(dy, weight, dx, add);
 }
 
-void ProfiledBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
+void ProfiledBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight, ComputeType type) {
   const auto watch = product(Work::products_weight, product_flops(dy.cols, dy.rows, x.cols));
-  inner_->linear_backward_weight(dy, x, dweight);
+  inner_->linear_backward_weight(dy, x, dweight, type);
 }
 
 void ProfiledBackend::linear_backward_bias(ConstMatrix dy, Matrix dbias) {

@@ -47,6 +47,7 @@ class ProfiledBackend final : public Backend {
   std::string_view name() const override { return inner_->name(); }
   Memory& memory() override { return inner_->memory(); }
   DType activation_type() const override { return inner_->activation_type(); }
+  DType input_type(ComputeType type) const override { return inner_->input_type(type); }
 
   void upload(ConstMatrix host, Matrix device) override;
   void download(ConstMatrix device, Matrix host) override;
@@ -80,7 +81,7 @@ class ProfiledBackend final : public Backend {
   void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
               Matrix before) override;
   void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) override;
-  void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) override;
+  void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight, ComputeType type) override;
   void linear_backward_bias(ConstMatrix dy, Matrix dbias) override;
   void gelu(ConstMatrix z, Matrix y) override;
   void gelu_backward(ConstMatrix z, Matrix dy) override;

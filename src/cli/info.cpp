@@ -43,7 +43,7 @@ Json plan_json(const WeightsMemory& weights, std::uint64_t kept, std::uint64_t w
           {"training_bytes", weights.gradients},
           {"activation_bytes", kept},
           {"working_bytes", working},
-          {"program_bytes", kProgramBytes + weights.code},
+          {"program_bytes", kProgramBytes},
           {"total_bytes", weights.total() + kept + working + kProgramBytes}};
 }
 

@@ -175,7 +175,10 @@ void Decoder::norm_backward(const Pair& norm, ConstMatrix x, ConstMatrix stats, 
 void Decoder::linear_parameters_backward(const Pair& linear, ConstMatrix dy,
                                          const std::function<ConstMatrix()>& input) {
   if (linear.bias && linear.bias->trained()) backend_.linear_backward_bias(dy, linear.bias->gradient);
-  if (linear.weight->trained()) backend_.linear_backward_weight(dy, input(), linear.weight->gradient);
+  if (linear.weight->trained()) {
+    const ComputeType type = compute_ == ComputeType::int8 ? ComputeType::f32 : compute_;
+    backend_.linear_backward_weight(dy, input(), linear.weight->gradient, type);
+  }
 }
 
 }  // namespace sgpt

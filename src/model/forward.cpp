@@ -126,7 +126,9 @@ void Decoder::run_feed_forward(const Layer& layer, Arena& arena, Matrix normed, 
                                const LayerActivations* kept) const {
   const Arena::Scope scope(arena);
   const Epilogue activation = config_.activation == Activation::silu ? Epilogue::silu : Epilogue::gelu;
-  const Matrix wide = arena.take(x.rows, config_.inner, backend_.activation_type());  // [T,f]
+  // Read by one product alone, but where a gate is multiplied.
+  const DType type = layer.gate ? backend_.activation_type() : backend_.input_type(compute_);
+  const Matrix wide = arena.take(x.rows, config_.inner, type);  // [T,f]
   if (layer.gate) linear(normed, layer.gate, wide, activation, kept ? kept->gated : Matrix());
   linear(normed, layer.widen, wide, layer.gate ? Epilogue::multiply : activation, kept ? kept->widened : Matrix());
   add_output(layer.narrow, layer.feed_forward_norm, wide, arena, x, kept ? kept->feed_forward_out : Matrix(),

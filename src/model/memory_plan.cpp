@@ -44,7 +44,6 @@ WeightsMemory plan_weights(const Backend& backend, const Architecture& config, D
                            .type = compute,
                            .trained = trained});
     memory.values += packed.bytes;
-    memory.code = std::max(memory.code, packed.code);
     if (packed.reads_source && !trained) {
       // What lies the other way in its file is read out of a copy.
       (matrix.transposed ? memory.values : memory.mapped) += elements(matrix) * size_of(stored);

@@ -15,10 +15,9 @@ struct WeightsMemory {
   std::uint64_t values = 0;     ///< packed matrices, vectors, and what is trained
   std::uint64_t mapped = 0;     ///< pages of the weights' files in use: resident, but the kernel can take them back
   std::uint64_t gradients = 0;  ///< of what is trained, with the optimiser's two moments
-  std::uint64_t code = 0;       ///< that is generated for products
 
   std::uint64_t total() const { return unavoidable() + mapped; }
-  std::uint64_t unavoidable() const { return values + gradients + code; }
+  std::uint64_t unavoidable() const { return values + gradients; }
 };
 
 /// The weights of a model whose matrices lie on the disk as `stored` (matrix_type), as Decoder and the backend hold

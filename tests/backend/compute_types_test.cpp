@@ -5,6 +5,7 @@
 #include "base/threads.h"
 #include "devices.h"
 #include "matrices.h"
+#include "tensor/dtype.h"
 #include "tensor/quantize.h"
 
 namespace sgpt::testing {
@@ -66,6 +67,42 @@ TEST_P(ComputeTypes, LinearIsNearTheReference) {
       reference_->linear(x, *plain, bias, expected, epilogue);
       EXPECT_LT(relative_error(y, expected), GetParam().tolerance()) << in << " to " << out;
     }
+  }
+}
+
+std::vector<std::uint16_t> halves_of(const Owned& m) {
+  std::vector<std::uint16_t> halves(static_cast<std::size_t>(m.size()));
+  for (std::int64_t i = 0; i < m.size(); ++i) halves[static_cast<std::size_t>(i)] = bf16_from_float(m[i]);
+  return halves;
+}
+
+/// What would be rounded anyway may come so, and what is only written may go so.
+TEST_P(ComputeTypes, InputsMayBeRoundedBefore) {
+  if (backend_->input_type(GetParam().type) != DType::bf16) GTEST_SKIP() << "this type rounds nothing to bf16";
+  for (const auto& [in, out] : shapes()) {
+    for (const std::int64_t rows : {1, 5, 70}) {
+      const Owned x = random_.matrix(rows, in), w = random_.matrix(out, in, 0.2f), bias = random_.matrix(1, out);
+      const auto packed = pack(w);
+      std::vector<std::uint16_t> half_x = halves_of(x), half_y(static_cast<std::size_t>(rows * out));
+      for (const Epilogue epilogue : {Epilogue::none, Epilogue::gelu, Epilogue::silu}) {
+        const Owned y = linear(x, *packed, bias, epilogue);
+        backend_->linear({half_x.data(), rows, in, DType::bf16}, *packed, bias, {half_y.data(), rows, out, DType::bf16},
+                         epilogue);
+        EXPECT_EQ(half_y, halves_of(y)) << rows << " rows of " << in << " to " << out;
+      }
+    }
+  }
+}
+
+/// Tiles multiply rounded numbers; without them floats are as fast.
+TEST_P(ComputeTypes, GradientsOfWeightsAreNearTheReference) {
+  for (const auto& [in, out] : shapes()) {
+    const std::int64_t rows = 70;
+    const Owned x = random_.matrix(rows, in), dy = random_.matrix(rows, out);
+    Owned dw = random_.matrix(out, in), expected = dw;
+    backend_->linear_backward_weight(dy, x, dw, GetParam().type);
+    reference_->linear_backward_weight(dy, x, expected);
+    EXPECT_LT(relative_error(dw, expected), 5e-3) << in << " to " << out;
   }
 }
 

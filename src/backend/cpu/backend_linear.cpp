@@ -2,6 +2,7 @@
 #include "backend/checks.h"
 #include "backend/cpu/backend_operations.h"
 #include "backend/cpu/bf16_gain.h"
+#include "backend/cpu/processor.h"
 #include "backend/cpu/vector_ops.h"
 #include "base/parallel.h"
 
@@ -177,7 +178,7 @@ void CpuBackend::repack(PackedWeight& weight) { dynamic_cast<CpuWeight&>(weight)
 
 void CpuBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
                         Matrix before) {
-  checks::multiplies(x, weight, y, before);
+  checks::multiplies(x, weight, y, epilogue, before, cpu_weight(weight).forward().kernel().left_type());
   const LinearEpilogue finish{bias, epilogue, y, before};
   cpu_weight(weight).multiply(products_, strided(x), [&](const Tile& tile) { finish_linear(finish, tile); });
 }
@@ -188,10 +189,11 @@ void CpuBackend::linear_backward_input(ConstMatrix dy, const PackedWeight& weigh
                      [&](const Tile& tile) { finish_product(tile, 1, add, dx); });
 }
 
-void CpuBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
+void CpuBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight, ComputeType type) {
   checks::multiplies_gradients(dy, x, dweight);
   if (x.rows == 0) return;
-  products_.multiply(strided(dy, true), products_.pack(strided(x)),
+  const bool on_tiles = type == ComputeType::bf16 && processor().amx_bf16;
+  products_.multiply(strided(dy, true), products_.pack(strided(x), on_tiles ? ComputeType::bf16 : ComputeType::f32),
                      [&](const Tile& tile) { finish_product(tile, 1, true, dweight); });
 }
 

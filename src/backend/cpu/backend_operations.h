@@ -24,6 +24,7 @@ class CpuBackend final : public Backend {
   PackedTexts place(const TokenBatch& batch, Arena& arena) override;
 
   bool computes(ComputeType type) const override { return products_.computes(type); }
+  DType input_type(ComputeType type) const override { return type == ComputeType::bf16 ? DType::bf16 : DType::f32; }
   bool gains_from_bf16(WeightUse use) override;
   std::string kernel_name(ComputeType type) const override;
   std::unique_ptr<PackedWeight> pack(ConstMatrix host_weight, WeightUse use, ComputeType type, ConstMatrix scales,
@@ -47,7 +48,7 @@ class CpuBackend final : public Backend {
   void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
               Matrix before) override;
   void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) override;
-  void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) override;
+  void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight, ComputeType type) override;
   void linear_backward_bias(ConstMatrix dy, Matrix dbias) override;
   void gelu(ConstMatrix z, Matrix y) override;
   void gelu_backward(ConstMatrix z, Matrix dy) override;

@@ -40,12 +40,19 @@ class AmxBf16Tiles final : public TileKernel {
 
   bool converts_left() const override { return true; }
   std::size_t left_value_bytes() const override { return size_of(DType::bf16); }
+  DType left_type() const override { return DType::bf16; }
   /// Register behind register, [inner / 32][16 rows][32].
-  void convert_rows(const FloatRows& from, std::int64_t inner, void* values, void*, RowRange*) const override {
+  void convert_rows(const SourceRows& from, std::int64_t inner, void* values, void*, RowRange*) const override {
     for (std::int64_t r = 0; r < kUnitRows; ++r) {
-      const bool present = r < from.rows;
-      round_to_registers(present ? from.data + r * from.stride : nullptr, present ? from.cols : 0, inner,
-                         static_cast<std::uint16_t*>(values) + r * kUnitHalves);
+      const std::int64_t count = r < from.rows ? from.cols : 0;
+      auto* to = static_cast<std::uint16_t*>(values) + r * kUnitHalves;
+      if (from.type == DType::f32) {
+        const auto* row = static_cast<const float*>(from.data);
+        round_to_registers(count > 0 ? row + r * from.stride : nullptr, count, inner, to);
+      } else {
+        const auto* row = static_cast<const std::uint16_t*>(from.data);
+        copy_to_registers(count > 0 ? row + r * from.stride : nullptr, count, inner, to);
+      }
     }
   }
 

@@ -83,8 +83,13 @@ class Bf16Tiles final : public TileKernel {
 
   bool converts_left() const override { return true; }
   std::size_t left_value_bytes() const override { return size_of(DType::bf16); }
-  void convert_rows(const FloatRows& from, std::int64_t inner, void* values, void*, RowRange*) const override {
-    round_to_bf16(from.data, from.rows > 0 ? from.cols : 0, inner, static_cast<std::uint16_t*>(values));
+  DType left_type() const override { return DType::bf16; }
+  void convert_rows(const SourceRows& from, std::int64_t inner, void* values, void*, RowRange*) const override {
+    const std::int64_t count = from.rows > 0 ? from.cols : 0;
+    auto* to = static_cast<std::uint16_t*>(values);
+    if (from.type == DType::f32) return round_to_bf16(static_cast<const float*>(from.data), count, inner, to);
+    std::copy_n(static_cast<const std::uint16_t*>(from.data), count, to);
+    std::fill(to + count, to + inner, std::uint16_t{0});
   }
 
   void multiply(const LeftRows& left, std::int64_t rows, std::int64_t inner, std::int64_t cols, const void* packed,

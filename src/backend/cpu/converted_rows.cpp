@@ -17,18 +17,7 @@ namespace sgpt::cpu::HWY_NAMESPACE {
 using Ints = hn::RebindToSigned<F>;
 
 void round_to_bf16_n(const float* row, std::int64_t count, std::int64_t inner, std::uint16_t* values) {
-  const hn::RebindToUnsigned<F> u32;
-  const hn::Rebind<std::uint16_t, F> u16;
-  std::int64_t i = 0;
-  for (; i + lanes() <= count; i += lanes()) {
-    const Floats x = hn::LoadU(F(), row + i);
-    const auto bits = hn::BitCast(u32, x);
-    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u32, 1));
-    const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(u32, 0x7fff)));
-    const auto kept = hn::IfThenElse(hn::RebindMask(u32, hn::IsNaN(x)), hn::Set(u32, 0x7fc00000), rounded);
-    hn::StoreU(hn::DemoteTo(u16, hn::BitCast(Ints(), hn::ShiftRight<16>(kept))), u16, values + i);
-  }
-  for (; i < count; ++i) values[i] = bf16_from_float(row[i]);
+  for (std::int64_t i = 0; i < count; i += lanes()) store_rounded(load(row + i, count - i), values + i, count - i);
   std::fill(values + count, values + inner, std::uint16_t{0});
 }
 

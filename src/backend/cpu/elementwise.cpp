@@ -83,32 +83,52 @@ void gelu_backward_n(const float* z, float* dy, std::int64_t n) {
 
 /// Asks for a row of the tile's place in y. Such pieces of rows lie too far apart for the processor to foresee them.
 HWY_INLINE void fetch_row(const Matrix& y, const Tile& tile, std::int64_t row) {
-  constexpr std::int64_t kLineFloats = 16;
-  const float* piece = y.f32_row(tile.row + row) + tile.col;
-  for (std::int64_t i = 0; i < tile.cols; i += kLineFloats) __builtin_prefetch(piece + i, 1);
+  constexpr std::size_t kLineBytes = 64;
+  const std::size_t size = size_of(y.type), bytes = static_cast<std::size_t>(tile.cols) * size;
+  const auto first = static_cast<std::size_t>((tile.row + row) * y.cols + tile.col);
+  const auto* piece = static_cast<const std::byte*>(y.data) + first * size;
+  for (std::size_t i = 0; i < bytes; i += kLineBytes) __builtin_prefetch(piece + i, 1);
 }
 
-void finish_linear_tile(const LinearEpilogue& epilogue, const Tile& tile) {
+/// y = z, or what the epilogue makes of it.
+HWY_INLINE void finish_vector(Epilogue kind, Floats z, float* y, std::int64_t left) {
+  switch (kind) {
+    case Epilogue::none: return store(z, y, left);
+    case Epilogue::gelu: return store(gelu_of(z), y, left);
+    case Epilogue::silu: return store(silu_of(z), y, left);
+    case Epilogue::multiply: return store(hn::Mul(load(y, left), z), y, left);
+    case Epilogue::add: return store(hn::Add(load(y, left), z), y, left);
+  }
+}
+/// Rounded; of epilogues that do not read y.
+HWY_INLINE void finish_vector(Epilogue kind, Floats z, std::uint16_t* y, std::int64_t left) {
+  store_rounded(kind == Epilogue::gelu ? gelu_of(z) : kind == Epilogue::silu ? silu_of(z) : z, y, left);
+}
+
+template <class Number>
+HWY_INLINE void finish_linear_rows(const LinearEpilogue& epilogue, const Tile& tile) {
   constexpr std::int64_t kRowsAhead = 8;
   for (std::int64_t r = 0; r < tile.rows; ++r) {
     if (r + kRowsAhead < tile.rows) fetch_row(epilogue.y, tile, r + kRowsAhead);
     const float* from = tile.row_data(r);
     const float* bias = epilogue.bias ? epilogue.bias.of(tile.row + r) + tile.col : nullptr;
-    float* y = epilogue.y.f32_row(tile.row + r) + tile.col;
+    auto* y = static_cast<Number*>(epilogue.y.data) + (tile.row + r) * epilogue.y.cols + tile.col;
     float* kept = epilogue.before ? epilogue.before.f32_row(tile.row + r) + tile.col : nullptr;
     for (std::int64_t i = 0; i < tile.cols; i += lanes()) {
       const std::int64_t left = tile.cols - i;
       Floats z = load(from + i, left);
       if (bias) z = hn::Add(z, load(bias + i, left));
       if (kept) store(z, kept + i, left);
-      switch (epilogue.kind) {
-        case Epilogue::none: store(z, y + i, left); break;
-        case Epilogue::gelu: store(gelu_of(z), y + i, left); break;
-        case Epilogue::silu: store(silu_of(z), y + i, left); break;
-        case Epilogue::multiply: store(hn::Mul(load(y + i, left), z), y + i, left); break;
-        case Epilogue::add: store(hn::Add(load(y + i, left), z), y + i, left); break;
-      }
+      finish_vector(epilogue.kind, z, y + i, left);
     }
+  }
+}
+
+void finish_linear_tile(const LinearEpilogue& epilogue, const Tile& tile) {
+  if (epilogue.y.type == DType::bf16) {
+    finish_linear_rows<std::uint16_t>(epilogue, tile);
+  } else {
+    finish_linear_rows<float>(epilogue, tile);
   }
 }
 

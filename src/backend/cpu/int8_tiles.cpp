@@ -58,10 +58,10 @@ class Int8Tiles final : public TileKernel {
   bool converts_left() const override { return true; }
   bool has_fine_values() const override { return true; }
   std::size_t left_value_bytes() const override { return product_->left_value_bytes(); }
-  void convert_rows(const FloatRows& from, std::int64_t inner, void* values, void* fine,
+  void convert_rows(const SourceRows& from, std::int64_t inner, void* values, void* fine,
                     RowRange* ranges) const override {
     const std::int64_t present = from.rows > 0 ? from.cols : 0;
-    product_->convert_row(from.data, present, inner, values, fine, *ranges);
+    product_->convert_row(static_cast<const float*>(from.data), present, inner, values, fine, *ranges);
   }
 
   void enter() const override { product_->enter(); }

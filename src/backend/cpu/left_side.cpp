@@ -41,6 +41,7 @@ LeftSide::LeftSide(const StridedMatrix& left, const RightSide& right, std::int64
     if (copied_from_ < rows_) copy_last_rows(copied_from_, workspace);
     return;
   }
+  if (converts && left.col_stride != 1) transpose();
   for (std::int64_t block = 0; block < right.blocks(); ++block) inner_ += right.block_rows(block);
   const std::size_t bytes = static_cast<std::size_t>(rows_ * inner_) * kernel.left_value_bytes();
   if (!converts) {
@@ -69,6 +70,17 @@ std::byte* LeftSide::place(std::int64_t row, std::int64_t block, bool fine) cons
   return copy_ + static_cast<std::size_t>(element) * right_.kernel().left_value_bytes();
 }
 
+/// Makes it dense, for rows to be converted.
+void LeftSide::transpose() {
+  buffer_ = Buffer(host_memory(), static_cast<std::size_t>(left_.rows * left_.cols) * sizeof(float));
+  auto* rows = static_cast<float*>(buffer_.data());
+  const StridedMatrix from = left_;
+  parallel_ranges(from.rows, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+    copy_square_wise(from.part(begin, end - begin, 0, from.cols), rows + begin * from.cols, from.cols);
+  });
+  left_ = {rows, from.rows, from.cols, from.cols, 1};
+}
+
 void LeftSide::copy_last_rows(std::int64_t first, Workspace& workspace) {
   const auto row_bytes = static_cast<std::size_t>(left_.cols) * sizeof(float);
   const auto present = static_cast<std::size_t>(left_.rows - first), all = static_cast<std::size_t>(rows_ - first);
@@ -94,8 +106,8 @@ void LeftSide::convert(std::int64_t begin, std::int64_t end) {
     const std::int64_t present = std::clamp<std::int64_t>(left_.rows - row, 0, quantum);
     for (std::int64_t block = 0; block < right_.blocks(); ++block) {
       const std::int64_t first = right_.block_first(block), inner = right_.block_rows(block);
-      const FloatRows from{left_.f32() + row * left_.row_stride + first, left_.row_stride, present,
-                           std::min(inner, left_.cols - first)};
+      const SourceRows from{present > 0 ? left_.at(row, first) : nullptr, left_.type, left_.row_stride, present,
+                            std::min(inner, left_.cols - first)};
       kernel.convert_rows(from, inner, place(row, block), place(row, block, true), ranges_ + block * rows_ + row);
     }
   }

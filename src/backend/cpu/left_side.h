@@ -17,6 +17,7 @@ class LeftSide {
   LeftRows block(std::int64_t row, std::int64_t block) const;
 
  private:
+  void transpose();
   void copy_last_rows(std::int64_t first, Workspace& workspace);
   void copy(std::int64_t begin, std::int64_t end, std::int64_t block);
   void convert(std::int64_t begin, std::int64_t end);
@@ -30,7 +31,7 @@ class LeftSide {
   bool dense_ = false;            // used as it lies
   std::int64_t copied_from_ = 0;  // of a dense left side: the rows from here on are a copy
   std::byte* copy_ = nullptr;     // [blocks][rows][block_rows], and the same again for fine values
-  Buffer buffer_;                 // of a copy of everything, which is as large as activations are in training
+  Buffer buffer_;                 // of a copy of all numbers, which is as large as activations are in training
   RowRange* ranges_ = nullptr;    // [blocks][rows], of converted rows
 };
 

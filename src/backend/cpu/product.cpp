@@ -100,8 +100,8 @@ const TileKernel& Products::kernel(ComputeType type) const {
   }
 }
 
-PackedMatrix Products::pack(const StridedMatrix& right) const {
-  PackedMatrix packed(*simd_, right.rows, right.cols, kInnerBlock);
+PackedMatrix Products::pack(const StridedMatrix& right, ComputeType type) const {
+  PackedMatrix packed(kernel(type), right.rows, right.cols, type == ComputeType::f32 ? kInnerBlock : 0);
   parallel_workers(packed.chunks(), [&] {
     return [&packed, &right, workspace = workspaces_.take()](std::int64_t chunk) {
       packed.fill(chunk, right, *workspace);
@@ -112,8 +112,8 @@ PackedMatrix Products::pack(const StridedMatrix& right) const {
 
 void Products::multiply(const StridedMatrix& left, const RightSide& right,
                         const std::function<void(const Tile&)>& finish) const {
-  require(left.cols == right.inner() && left.type == DType::f32,
-          "product: left[rows,inner] of f32 with right[inner,cols]", shape_of(left),
+  require(left.cols == right.inner() && (left.type == DType::f32 || left.type == right.kernel().left_type()),
+          "product: left[rows,inner] of f32, or of the kernel's type, with right[inner,cols]", shape_of(left),
           ConstMatrix(nullptr, right.inner(), right.cols()));
   if (left.rows == 0 || right.cols() == 0) return;
   const TileKernel& kernel = right.kernel();

@@ -38,7 +38,7 @@ class Products {
   /// The kernel for right sides of this type, whatever they are multiplied with.
   const TileKernel& kernel(ComputeType type = ComputeType::f32) const;
   /// Packs a whole matrix, for one product.
-  PackedMatrix pack(const StridedMatrix& right) const;
+  PackedMatrix pack(const StridedMatrix& right, ComputeType type = ComputeType::f32) const;
 
   /// left · right; `finish` gets every tile of the product once, from any thread.
   void multiply(const StridedMatrix& left, const RightSide& right,

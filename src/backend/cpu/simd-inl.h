@@ -43,6 +43,25 @@ HWY_INLINE void store(Floats v, float* p, std::int64_t left) {
   if (left > 0) std::memcpy(p, tail, static_cast<std::size_t>(left) * sizeof(float));
 }
 
+/// The same, rounded to the nearest bf16, ties to even.
+HWY_INLINE void store_rounded(Floats v, std::uint16_t* p, std::int64_t left) {
+  const hn::RebindToUnsigned<F> u32;
+  const hn::RebindToSigned<F> i32;
+  const hn::Rebind<std::uint16_t, F> u16;
+  const auto bits = hn::BitCast(u32, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u32, 1));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(u32, 0x7fff)));
+  const auto kept = hn::IfThenElse(hn::RebindMask(u32, hn::IsNaN(v)), hn::Set(u32, 0x7fc00000), rounded);
+  const auto halves = hn::DemoteTo(u16, hn::BitCast(i32, hn::ShiftRight<16>(kept)));
+  if (HWY_LIKELY(left >= lanes())) {
+    hn::StoreU(halves, u16, p);
+    return;
+  }
+  HWY_ALIGN std::uint16_t tail[hn::MaxLanes(F())];
+  hn::StoreU(halves, u16, tail);
+  if (left > 0) std::memcpy(p, tail, static_cast<std::size_t>(left) * sizeof(std::uint16_t));
+}
+
 HWY_INLINE Floats broadcast(float x) { return hn::Set(F(), x); }
 HWY_INLINE float sum_of(Floats v) { return hn::GetLane(hn::SumOfLanes(F(), v)); }
 

@@ -64,9 +64,10 @@ struct RowRange {
   float fine_step = 0;  // 0: it has no fine values, whatever is in their place
 };
 
-/// Rows that are to be converted, `stride` floats apart; there may be none.
-struct FloatRows {
-  const float* data = nullptr;
+/// Rows that are to be converted, `stride` numbers apart; there may be none.
+struct SourceRows {
+  const void* data = nullptr;
+  DType type = DType::f32;  // or the kernel's left_type
   std::int64_t stride = 0;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
@@ -109,11 +110,13 @@ class TileKernel {
   /// Whether rows of the left side are converted first, and how long a value is then.
   virtual bool converts_left() const { return false; }
   virtual std::size_t left_value_bytes() const { return sizeof(float); }
+  /// The type whose numbers converted values are, where they are not integers.
+  virtual DType left_type() const { return DType::f32; }
   /// Whether a converted row also has fine values.
   virtual bool has_fine_values() const { return false; }
   /// row_quantum() rows of a block: values[·, inner], and fine[·, inner] where it has any, in an order of its own, from
-  /// floats[rows, cols], zeros in the place of what is missing.
-  virtual void convert_rows(const FloatRows& /*from*/, std::int64_t /*inner*/, void* /*values*/, void* /*fine*/,
+  /// numbers[rows, cols], zeros in the place of what is missing.
+  virtual void convert_rows(const SourceRows& /*from*/, std::int64_t /*inner*/, void* /*values*/, void* /*fine*/,
                             RowRange* /*ranges*/) const {}
 
   /// A thread enters before it multiplies and leaves after that: some registers are the system's to give.

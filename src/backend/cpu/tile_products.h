@@ -31,6 +31,15 @@ inline void round_to_registers(const float* row, std::int64_t count, std::int64_
   }
 }
 
+/// The same from numbers that are rounded already.
+inline void copy_to_registers(const std::uint16_t* row, std::int64_t count, std::int64_t inner, std::uint16_t* values) {
+  for (std::int64_t k = 0; k < inner; k += kUnitHalves, values += kUnitRows * kUnitHalves) {
+    const std::int64_t present = std::clamp<std::int64_t>(count - k, 0, kUnitHalves);
+    if (present > 0) std::memcpy(values, row + k, static_cast<std::size_t>(2 * present));
+    if (present < kUnitHalves) std::memset(values + present, 0, static_cast<std::size_t>(2 * (kUnitHalves - present)));
+  }
+}
+
 /// packed[cols / 16][inner / 32] registers from right[<= inner, cols]; inner is a multiple of 32.
 template <class Unit>
 void pack_registers(const StridedMatrix& right, std::int64_t inner, void* packed, Workspace& workspace) {

@@ -71,7 +71,7 @@ void ReferenceBackend::repack(PackedWeight& weight) { dynamic_cast<PlainWeight&>
 
 void ReferenceBackend::linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
                               Matrix before) {
-  checks::multiplies(x, weight, y, before);
+  checks::multiplies(x, weight, y, epilogue, before);
   const ConstMatrix w = plain(weight).values();
   for (std::int64_t t = 0; t < x.rows; ++t) {
     for (std::int64_t o = 0; o < w.rows; ++o) {
@@ -99,7 +99,7 @@ void ReferenceBackend::linear_backward_input(ConstMatrix dy, const PackedWeight&
   }
 }
 
-void ReferenceBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) {
+void ReferenceBackend::linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight, ComputeType) {
   checks::multiplies_gradients(dy, x, dweight);
   for (std::int64_t o = 0; o < dweight.rows; ++o) {
     for (std::int64_t i = 0; i < dweight.cols; ++i) {

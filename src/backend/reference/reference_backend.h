@@ -46,7 +46,7 @@ class ReferenceBackend final : public Backend {
   void linear(ConstMatrix x, const PackedWeight& weight, const Bias& bias, Matrix y, Epilogue epilogue,
               Matrix before) override;
   void linear_backward_input(ConstMatrix dy, const PackedWeight& weight, Matrix dx, bool add) override;
-  void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight) override;
+  void linear_backward_weight(ConstMatrix dy, ConstMatrix x, Matrix dweight, ComputeType) override;
   void linear_backward_bias(ConstMatrix dy, Matrix dbias) override;
   void gelu(ConstMatrix z, Matrix y) override;
   void gelu_backward(ConstMatrix z, Matrix dy) override;
