@@ -16,6 +16,8 @@ struct BenchResult {
   std::int64_t tokens = 0;
   double seconds = 0;
   double product_seconds = 0;      ///< what oneDNN alone takes in f32 for the products that were computed
+  double product_operations = 0;   ///< of those products; a multiplication and its addition are two
+  double tile_peak = 0;            ///< operations a second of the processor's tiles in this type; 0: it has none
   std::size_t peak_rss_bytes = 0;  ///< of the process, before the products were timed alone
   std::size_t model_bytes = 0;     ///< the weights as they lie on the disk
   ComputeType compute = ComputeType::f32;
@@ -24,6 +26,7 @@ struct BenchResult {
 
   double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
   double limit_tokens_per_second() const { return static_cast<double>(tokens) / product_seconds; }
+  double share_of_tiles() const { return product_operations / seconds / tile_peak; }
 };
 
 struct EncodeBench {

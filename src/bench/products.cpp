@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -79,6 +80,13 @@ double seconds_of_products(const Architecture& config, std::span<const std::int6
     }
   }
   return seconds;
+}
+
+double operations_of_products(const Architecture& config, std::span<const std::int64_t> rows) {
+  double numbers = 0;
+  for (const LayerProduct& linear : layer_plan(config).products) numbers += static_cast<double>(linear.out * linear.in);
+  const auto tokens = static_cast<double>(std::accumulate(rows.begin(), rows.end(), std::int64_t{0}));
+  return 2 * tokens * numbers * static_cast<double>(config.layers);
 }
 
 }  // namespace sgpt::bench

@@ -18,4 +18,7 @@ enum class ProductPass {
 /// with packed weights and nothing in between. Each shape is timed several times and counted once a layer.
 double seconds_of_products(const Architecture& config, std::span<const std::int64_t> rows, ProductPass pass);
 
+/// Operations of one such pass.
+double operations_of_products(const Architecture& config, std::span<const std::int64_t> rows);
+
 }  // namespace sgpt::bench

@@ -49,6 +49,10 @@ void print(const BenchResult& result, bool json) {
     object["tokens_per_second"] = result.tokens_per_second();
     object["gemm_limit_tokens_per_second"] = result.limit_tokens_per_second();
     object["fraction_of_limit"] = fraction;
+    if (result.tile_peak > 0) {
+      object["tile_peak_operations_per_second"] = result.tile_peak;
+      object["fraction_of_tile_peak"] = result.share_of_tiles();
+    }
     object["dtype"] = name_of(result.compute);
     object["peak_rss_bytes"] = result.peak_rss_bytes;
     object["model_bytes"] = result.model_bytes;
@@ -72,6 +76,11 @@ void print(const BenchResult& result, bool json) {
   fmt::print("{:10.1f} tokens/s would be the limit: the matrix products alone, in oneDNN and f32\n",
              result.limit_tokens_per_second());
   fmt::print("{:10.1f} % of the limit\n", 100 * fraction);
+  if (result.tile_peak > 0) {
+    constexpr double kTera = 1e12;
+    fmt::print("{:10.1f} % of what the processor's tiles can do: {:.2f} TOP/s in {}\n", 100 * result.share_of_tiles(),
+               result.tile_peak / kTera, name_of(result.compute));
+  }
   fmt::print("{:10.2f} GB of memory at most, {:.2f} GB of weights on the disk\n",
              static_cast<double>(result.peak_rss_bytes) / kGigabyte,
              static_cast<double>(result.model_bytes) / kGigabyte);
