@@ -57,6 +57,9 @@ struct HttpServer::Parts {
       throw UserError(fmt::format("cannot listen on {}:{}: {}", options.hostname, options.port, why(error, options)));
     }
     port = acceptor.local_endpoint().port();
+  }
+
+  void start() {
     accept();
     thread = std::thread([this] { run(); });
   }
@@ -64,7 +67,7 @@ struct HttpServer::Parts {
   ~Parts() {
     guard.reset();
     io.stop();
-    thread.join();
+    if (thread.joinable()) thread.join();
     close_all();  // what the connections still hold goes with the context, on this thread
   }
 
@@ -139,6 +142,8 @@ struct HttpServer::Parts {
 HttpServer::HttpServer(const HttpOptions& options, HttpHandler& handler)
     : parts_(std::make_unique<Parts>(options, handler)) {}
 HttpServer::~HttpServer() = default;
+
+void HttpServer::start() { parts_->start(); }
 
 std::uint16_t HttpServer::port() const { return parts_->port; }
 

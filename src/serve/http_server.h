@@ -24,11 +24,14 @@ struct ConnectionCounts {
 /// Thread-safe.
 class HttpServer {
  public:
-  /// Listens from now on. Throws UserError when it cannot: no such address, port taken, not allowed. The handler must
+  /// Takes the port. Throws UserError when it cannot: no such address, port taken, not allowed. The handler must
   /// outlive the server.
   HttpServer(const HttpOptions& options, HttpHandler& handler);
   /// Closes every connection at once.
   ~HttpServer();
+
+  /// Answers from now on; who connected before waited.
+  void start();
 
   std::uint16_t port() const;
   ConnectionCounts connections() const;

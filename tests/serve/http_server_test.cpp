@@ -78,7 +78,7 @@ RequestLimits short_limits() {
 
 class Served {
  public:
-  explicit Served(const RequestLimits& limits = {}) : server({.port = 0, .limits = limits}, handler) {}
+  explicit Served(const RequestLimits& limits = {}) : server({.port = 0, .limits = limits}, handler) { server.start(); }
   Handler handler;
   HttpServer server;
   std::uint16_t port() const { return server.port(); }
