@@ -65,6 +65,10 @@ class App : public HttpHandler {
   void similarity(const Call& call);
   void rerank(const Call& call);
   void embeddings_openai(const Call& call);
+  void embed_cohere(const Call& call);
+  void embed_ollama(const Call& call);
+  void tags_ollama(const Call& call);
+  void version_ollama(const Call& call);
   void models(const Call& call);
   void model(const Call& call);
   void info(const Call& call);

@@ -245,14 +245,11 @@ void Connection::handle() {
   HttpRequest request{head_, std::move(parser_->get().body())};
   parser_.reset();
   enter(State::waiting);
-  exchange_ = std::make_shared<Exchange>(std::move(request),
-                                         [weak = weak_from_this(), &io = shared_.io](HttpResponse response) {
-                                           asio::post(io, [weak, response = std::move(response)]() mutable {
-                                             if (const auto self = weak.lock()) self->send(std::move(response));
-                                           });
-                                         });
+  // Until it is answered, or the client gone, the exchange holds the connection.
+  exchange_ = std::make_shared<Exchange>(std::move(request), [self = shared_from_this()](HttpResponse response) {
+    asio::post(self->shared_.io, [self, response = std::move(response)]() mutable { self->send(std::move(response)); });
+  });
   watch();
-  // Without a shared pointer here the connection might go while its handler answers.
   shared_.handler.handle(exchange_);
 }
 

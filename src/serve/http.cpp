@@ -20,13 +20,15 @@ Exchange::~Exchange() {
 }
 
 void Exchange::answer(HttpResponse response) {
+  Send send;
   {
     const std::lock_guard lock(mutex_);
     if (answered_ || gone_) return;
     answered_ = true;
     callback_ = nullptr;
+    send = std::exchange(send_, nullptr);
   }
-  send_(std::move(response));
+  send(std::move(response));
 }
 
 void Exchange::on_gone(std::function<void()> callback) {
@@ -48,11 +50,13 @@ bool Exchange::is_gone() const {
 
 void Exchange::gone() {
   std::function<void()> callback;
+  Send dropped;  // it holds the connection
   {
     const std::lock_guard lock(mutex_);
     if (answered_) return;
     gone_ = true;
-    callback = std::move(callback_);
+    callback = std::exchange(callback_, nullptr);
+    dropped = std::exchange(send_, nullptr);
   }
   if (callback) callback();
 }

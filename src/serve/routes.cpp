@@ -6,6 +6,8 @@
 #include "base/json_string.h"
 #include "encode/encoder_parts.h"
 #include "serve/app.h"
+#include "serve/cohere.h"
+#include "serve/ollama.h"
 #include "serve/openai.h"
 #include "serve/tei.h"
 
@@ -32,6 +34,12 @@ const std::vector<App::Route>& App::routes() {
       {"/v1/embeddings", "POST", false, &App::embeddings_openai},
       {"/embeddings", "POST", false, &App::embeddings_openai},
       {"/v1/models", "GET", false, &App::models},
+      {"/v2/embed", "POST", false, &App::embed_cohere},
+      {"/v1/embed", "POST", false, &App::embed_cohere},
+      {"/api/embed", "POST", false, &App::embed_ollama},
+      {"/api/embeddings", "POST", false, &App::embed_ollama},
+      {"/api/tags", "GET", false, &App::tags_ollama},
+      {"/api/version", "GET", false, &App::version_ollama},
       {"/info", "GET", true, &App::info},
       {"/health", "GET", true, &App::health},
       {"/ping", "GET", true, &App::health},
@@ -83,6 +91,33 @@ void App::embeddings_openai(const Call& call) {
   embed(call, {std::move(request)}, [name](const auto& requests, const auto& answers) {
     return openai::embeddings(requests[0], answers[0], name);
   });
+}
+
+void App::embed_cohere(const Call& call) {
+  const HttpHead& head = call.exchange->request().head;
+  auto request = std::make_shared<cohere::Request>(
+      cohere::read_embed(body_of(*call.exchange), rules(false), head.path == "/v1/embed"));
+  embed(call, {request->embed}, [request, id = head.id](const auto&, const auto& answers) {
+    return cohere::embeddings(*request, answers[0], id);
+  });
+}
+
+void App::embed_ollama(const Call& call) {
+  const bool old = call.exchange->request().head.path == "/api/embeddings";
+  EmbedRequest request = ollama::read_embed(body_of(*call.exchange), rules(false), old);
+  const std::string name = request.model.empty() ? call.serving->model.name() : request.model;
+  embed(call, {std::move(request)}, [old, name, begin = call.begin](const auto&, const auto& answers) {
+    const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    return old ? ollama::one_embedding(answers[0]) : ollama::embeddings(answers[0], name, time);
+  });
+}
+
+void App::tags_ollama(const Call& call) {
+  reply(call.exchange, {.body = ollama::tags(model_names(*call.serving), call.serving->model.dtype())});
+}
+
+void App::version_ollama(const Call& call) {
+  reply(call.exchange, {.body = fmt::format(R"({{"version":"{}"}})", SGPT_VERSION)});
 }
 
 std::vector<std::string> App::model_names(const Serving& serving) const {

@@ -251,6 +251,52 @@ TEST(App, SimilarityAndRerankAreCosinesOfAQueryWithDocuments) {
   EXPECT_EQ(cohere["results"][0]["relevance_score"].get<float>(), ranked[0]["score"].get<float>());
 }
 
+TEST(App, SpeaksAsCohereAndOllamaDo) {
+  const Served served;
+  const std::vector<std::string> texts{"the thing", "and on"};
+  const json by_type = served.ask("/v2/embed", {{"texts", texts},
+                                                {"model", "m"},
+                                                {"input_type", "search_query"},
+                                                {"embedding_types", {"float", "int8", "uint8", "binary", "ubinary"}}});
+  EXPECT_EQ(by_type.at("response_type"), "embeddings_by_type");
+  EXPECT_EQ(by_type.at("texts"), json(texts));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const Vector row = served.expected(texts[i], TextKind::query);
+    EXPECT_EQ(floats(by_type["embeddings"]["float"][i]), row);
+    float largest = 0;
+    for (const float value : row) largest = std::max(largest, std::abs(value));
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      const int byte = by_type["embeddings"]["int8"][i][k].get<int>();
+      EXPECT_NEAR(static_cast<float>(byte) * largest / 127, row[k], largest / 127);
+      EXPECT_EQ(by_type["embeddings"]["uint8"][i][k].get<int>(), byte + 128);
+      const int bits = by_type["embeddings"]["ubinary"][i][k / 8].get<int>();
+      EXPECT_EQ((bits >> (7 - k % 8)) & 1, row[k] > 0 ? 1 : 0);
+      EXPECT_EQ(by_type["embeddings"]["binary"][i][k / 8].get<int>(), bits - 128);
+    }
+  }
+  const json old = served.ask(
+      "/v1/embed", {{"texts", texts}, {"model", "m"}, {"truncate", nullptr}, {"input_type", "search_document"}});
+  EXPECT_EQ(old.at("response_type"), "embeddings_floats");
+  EXPECT_EQ(floats(old["embeddings"][1]), served.expected(texts[1]));
+  EXPECT_FALSE(old["meta"].contains("warnings"));
+  const std::string long_text(500, 'x');
+  EXPECT_TRUE(served.ask("/v2/embed", {{"texts", {long_text}}, {"truncate", "START"}})["meta"].contains("warnings"));
+  EXPECT_EQ(served.post("/v2/embed", json{{"texts", {long_text}}, {"truncate", "NONE"}}).status, 422);
+  const Reply wrong = served.post("/v2/embed", json{{"texts", texts}, {"embedding_types", {"int4"}}});
+  EXPECT_EQ(wrong.status, 422);
+  EXPECT_THAT(json::parse(wrong.body).at("message").get<std::string>(), HasSubstr("embedding_types[0]"));
+  EXPECT_EQ(served.post("/v2/embed", json{{"images", {"x"}}}).status, 422);
+
+  const json ollama =
+      served.ask("/api/embed", {{"model", "tiny:query"}, {"input", texts}, {"options", json::object()}});
+  EXPECT_EQ(floats(ollama["embeddings"][1]), served.expected(texts[1], TextKind::query));
+  EXPECT_EQ(floats(served.ask("/api/embeddings", {{"model", "tiny"}, {"prompt", texts[0]}})["embedding"]),
+            served.expected(texts[0]));
+  EXPECT_EQ(json::parse(served.get("/api/tags").body)["models"].size(), 3U);
+  EXPECT_TRUE(json::parse(served.get("/api/version").body).contains("version"));
+  EXPECT_EQ(json::parse(served.post("/api/embed", json::object()).body).at("error"), "input: missing");
+}
+
 TEST(App, TokenIdsAreTakenAsTheyAreWhereTheyAreTaken) {
   const Served served;
   const auto ids = served.encoder().tokenize("the thing", TextKind::query);

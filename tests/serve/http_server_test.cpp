@@ -103,6 +103,17 @@ TEST(HttpServer, AnswersInOrderOnOneConnectionAlsoWhatWasSentAhead) {
   EXPECT_EQ(client.post("/echo", big).body, big);
 }
 
+TEST(HttpServer, MuchThatWasSentAheadWaits) {
+  Served served;
+  HttpClient client(served.port());
+  client.send(HttpClient::request("POST", "/wait", "x") + HttpClient::request("POST", "/echo", std::string(200000, 'y')));
+  const auto exchange = served.handler.next();
+  std::this_thread::sleep_for(milliseconds(50));  // it reads ahead as far as it does
+  exchange->answer({.body = "first"});
+  EXPECT_EQ(client.reply().body, "first");
+  EXPECT_EQ(client.reply().body.size(), 200000U);
+}
+
 TEST(HttpServer, UnderstandsChunksExpectationsHeadAndOldClients) {
   Served served;
   const std::string chunked = "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
