@@ -6,7 +6,7 @@ set -eu
 
 packages="g++ cmake ninja-build pkg-config
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libonig-dev libfmt-dev
-  libxxhash-dev zlib1g-dev libcurl4-openssl-dev libssl-dev ca-certificates
+  libxxhash-dev zlib1g-dev libboost-dev libcurl4-openssl-dev libssl-dev ca-certificates
   openmpi-bin libopenmpi-dev
   libgtest-dev libgmock-dev $*"
 

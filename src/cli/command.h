@@ -34,5 +34,6 @@ void add_info(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_pull(CLI::App& app);
 void add_report(CLI::App& app);
+void add_serve(CLI::App& app);
 
 }  // namespace sgpt::cli

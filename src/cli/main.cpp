@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "Print the help of every command and exit");
   using namespace sgpt::cli;
   for (auto add : {add_encode, add_search, add_eval, add_rerank, add_score, add_bm25, add_train, add_init, add_convert,
-                   add_tokenizer, add_tokenize, add_info, add_bench, add_pull, add_report}) {
+                   add_tokenizer, add_tokenize, add_info, add_bench, add_pull, add_report, add_serve}) {
     add(app);
   }
   refuse_several_processes(app);

@@ -165,10 +165,11 @@ void TextPreparation::tell(TextKind kind) const {
 
 TokenIds TextPreparation::ids(std::string_view text, TextKind kind) const {
   bool cut = false;
-  return ids(text, kind, cut);
+  return ids(text, kind, CutEnd::own, cut);
 }
 
-TokenIds TextPreparation::ids(std::string_view text, TextKind kind, bool& cut) const {
+/// The text on one line, stripped, behind its prompt, whose own line ends stay; `storage` holds what had to be made.
+std::string_view TextPreparation::behind_prompt(std::string_view text, TextKind kind, std::string& storage) const {
   check_utf8(text);
   std::string one_line;  // where the text has several
   if (text.find('\n') != std::string_view::npos) {
@@ -177,15 +178,22 @@ TokenIds TextPreparation::ids(std::string_view text, TextKind kind, bool& cut) c
     text = one_line;
   }
   text = strip(text);
-  std::string with_prompt;  // where there is one, whose line ends stay
-  if (const std::string& prompt = of(kind).prompt; !prompt.empty()) {
-    with_prompt.append(prompt).append(text);
-    text = with_prompt;
-  }
+  const std::string& prompt = of(kind).prompt;
+  if (prompt.empty() && one_line.empty()) return text;
+  storage.assign(prompt).append(text);
+  return storage;
+}
+
+TokenIds TextPreparation::ids(std::string_view text, TextKind kind, CutEnd end, bool& cut) const {
+  std::string storage;
+  text = behind_prompt(text, kind, storage);
   const std::size_t room = static_cast<std::size_t>(max_seq_length_) - around();
-  TokenIds ids = tokenizer_.encode(text, room + 1);  // one more tells whether there are more
+  const bool own = tokenizer_.cuts_left(), left = end == CutEnd::own ? own : end == CutEnd::left;
+  // One more tells whether there are more; the tokenizer's other end is found from the whole.
+  TokenIds ids = left == own ? tokenizer_.encode(text, room + 1) : tokenizer_.encode(text);
   cut = ids.size() > room;
-  if (cut) ids.erase(tokenizer_.cuts_left() ? ids.begin() : ids.end() - 1);
+  if (cut && left) ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(room));
+  if (cut && !left) ids.resize(room);
   if (!brackets_) {
     ids.insert(ids.begin(), around_.before.begin(), around_.before.end());
     ids.insert(ids.end(), around_.behind.begin(), around_.behind.end());
@@ -197,6 +205,11 @@ TokenIds TextPreparation::ids(std::string_view text, TextKind kind, bool& cut) c
   return ids;
 }
 
+std::int64_t TextPreparation::uncut_tokens(std::string_view text, TextKind kind) const {
+  std::string storage;
+  return std::ssize(tokenizer_.encode(behind_prompt(text, kind, storage))) + static_cast<std::int64_t>(around());
+}
+
 PreparedTexts TextPreparation::prepare(std::span<const std::string> texts, TextKind kind, TextPlaces places) const {
   PreparedTexts result{std::vector<TokenIds>(texts.size()), {}, skipped(kind)};
   std::vector<char> cut(texts.size());
@@ -204,7 +217,7 @@ PreparedTexts TextPreparation::prepare(std::span<const std::string> texts, TextK
     const auto i = static_cast<std::size_t>(number);
     try {
       bool was_cut = false;
-      result.ids[i] = ids(texts[i], kind, was_cut);
+      result.ids[i] = ids(texts[i], kind, CutEnd::own, was_cut);
       cut[i] = was_cut;
     } catch (const UserError& error) {
       throw UserError(fmt::format("{}: {}", place_of(i, texts.size(), places), error.what()));

@@ -21,6 +21,9 @@ namespace sgpt {
 /// The ids of one text.
 using TokenIds = std::vector<std::int32_t>;
 
+/// Which end of a text that is too long stays away.
+enum class CutEnd { own, right, left };  // own: as the tokenizer has it, which is right for nearly all
+
 struct PreparedTexts {
   std::vector<TokenIds> ids;
   std::vector<std::size_t> cut;  ///< the texts, ascending, whose end did not fit
@@ -48,6 +51,11 @@ class TextPreparation {
   /// The ids of a text, at most max_seq_length(); empty only for an empty text with nothing around. Throws UserError on
   /// invalid UTF-8, naming the byte.
   TokenIds ids(std::string_view text, TextKind kind) const;
+
+  /// The same with the cut at an end of the caller's choice; `cut` tells whether there was one.
+  TokenIds ids(std::string_view text, TextKind kind, CutEnd end, bool& cut) const;
+  /// How many ids it would be without a cut.
+  std::int64_t uncut_tokens(std::string_view text, TextKind kind) const;
 
   /// The ids of many texts, in their order, on all threads of the caller's ThreadScope. Throws UserError on invalid
   /// UTF-8, naming the text's place and the byte.
@@ -87,7 +95,7 @@ class TextPreparation {
   void add_eos_token(const ModelFolder& folder);
   void set_prompts(const ModelFolder& folder, const Options& options);
   void require_no_prompts(const ModelFolder& folder) const;
-  TokenIds ids(std::string_view text, TextKind kind, bool& cut) const;
+  std::string_view behind_prompt(std::string_view text, TextKind kind, std::string& storage) const;
 
   Tokenizer tokenizer_;
   bool brackets_;
