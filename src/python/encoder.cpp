@@ -1,0 +1,203 @@
+// Encoder and Tokenizer.
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include "encode/encoder_parts.h"
+#include "python/bindings.h"
+#include "sgpt/encode_call.h"
+#include "sgpt/encoder.h"
+#include "sgpt/error.h"
+#include "sgpt/tokenizer.h"
+
+namespace sgpt::python {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+constexpr Seconds kBetweenQuestions{0.05};  // to the interpreter: signals, progress
+
+TextKind kind_from(const std::string& name) {
+  if (name == "query") return TextKind::query;
+  if (name == "document") return TextKind::document;
+  if (name == "plain") return TextKind::plain;
+  throw UserError(fmt::format("no kind of texts is called '{}'; there are query, document and plain", name));
+}
+
+std::vector<PoolingMode> pooling_from(const std::vector<std::string>& names) {
+  std::vector<PoolingMode> modes;
+  for (const std::string& name : names) {
+    const auto mode = pooling_mode_from(name);
+    if (!mode) {
+      throw UserError(
+          fmt::format("no pooling mode is called '{}'; there are cls, max, mean, mean_sqrt_len, "
+                      "weightedmean and lasttoken",
+                      name));
+    }
+    modes.push_back(*mode);
+  }
+  return modes;
+}
+
+std::optional<ComputeType> compute_from(const std::optional<std::string>& name) {
+  if (!name) return std::nullopt;
+  const auto type = compute_type_from(*name);
+  if (!type) throw UserError(fmt::format("no dtype is called '{}'; there are f32, bf16, int8 and auto", *name));
+  return type;
+}
+
+std::unique_ptr<Encoder> load(const std::filesystem::path& folder, std::optional<bool> brackets,
+                              const std::vector<std::string>& pooling, std::optional<bool> causal,
+                              std::optional<bool> normalize, std::optional<std::int64_t> max_seq_length,
+                              std::optional<std::int64_t> truncate_dim, const std::optional<std::string>& dtype,
+                              int threads, const std::string& backend,
+                              const std::optional<std::filesystem::path>& trained, bool append_eos_token,
+                              std::int64_t token_budget) {
+  const py::gil_scoped_release computing;
+  return std::make_unique<Encoder>(Encoder::load(folder, {.brackets = brackets,
+                                                          .pooling = pooling_from(pooling),
+                                                          .causal = causal,
+                                                          .normalize = normalize,
+                                                          .max_seq_length = max_seq_length,
+                                                          .token_budget = token_budget,
+                                                          .threads = threads,
+                                                          .backend = backend,
+                                                          .trained = trained.value_or(""),
+                                                          .compute = compute_from(dtype),
+                                                          .append_eos_token = append_eos_token,
+                                                          .truncate_dim = truncate_dim}));
+}
+
+EncodeCall call_from(const std::string& kind, const std::optional<std::string>& prompt,
+                     std::optional<std::int64_t> max_seq_length) {
+  return {.kind = kind_from(kind), .prompt = prompt, .max_seq_length = max_seq_length, .go_on = {}};
+}
+
+/// (float32 [texts, dimension], the rows whose texts were cut)
+py::tuple encode_texts(const Encoder& encoder, const py::object& texts, const std::string& kind,
+                       const std::optional<std::string>& prompt, std::optional<std::int64_t> max_seq_length,
+                       std::optional<std::int64_t> truncate_dim, std::optional<bool> normalize,
+                       const py::object& on_texts) {
+  EncodeCall call = call_from(kind, prompt, max_seq_length);
+  call.truncate_dim = truncate_dim;
+  call.normalize = normalize;
+  KeptException kept;
+  auto asked = std::chrono::steady_clock::now();
+  call.go_on = [&](std::int64_t done) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - asked < kBetweenQuestions) return true;
+    asked = now;
+    return kept.ask([&] {
+      if (!on_texts.is_none()) on_texts(done);
+    });
+  };
+  const std::vector<std::string> given = texts_from(texts);
+  Embeddings e;
+  {
+    const py::gil_scoped_release computing;
+    try {
+      e = encode(encoder, given, call);
+    } catch (const Stopped&) {
+      if (!kept.any()) throw;
+    }
+  }
+  kept.throw_on();
+  const std::int64_t rows = e.rows, d = e.dimension;
+  return py::make_tuple(array_of(std::move(e.values), rows, d), py::cast(e.cut));
+}
+
+std::vector<std::int32_t> ids_of(const Encoder& encoder, const py::object& text, const std::string& kind,
+                                 const std::optional<std::string>& prompt, std::optional<std::int64_t> max_seq_length) {
+  const std::string given = text_from(text, "the text");
+  const EncodeCall call = call_from(kind, prompt, max_seq_length);
+  const py::gil_scoped_release computing;
+  return tokenize(encoder, given, call);
+}
+
+/// What the encoder settled on, and what its folder says.
+py::dict settings(const Encoder& encoder) {
+  const EncoderOptions& options = encoder.options();
+  const ModelFolder& folder = encoder.parts().folder;
+  py::dict result;
+  py::list pooling;
+  for (const PoolingMode mode : options.pooling) pooling.append(py::str(std::string(name_of(mode))));
+  result["pooling"] = pooling;
+  result["brackets"] = *options.brackets;
+  result["causal"] = *options.causal;
+  result["normalize"] = *options.normalize;
+  result["max_seq_length"] = *options.max_seq_length;
+  result["positions"] = folder.config.longest_text;  // 0: any number
+  result["dtype"] = std::string(name_of(*options.compute));
+  result["threads"] = options.threads;
+  result["backend"] = options.backend;
+  result["token_budget"] = options.token_budget;
+  result["query_prompt"] = *options.query_prompt.text;
+  result["document_prompt"] = *options.document_prompt.text;
+  result["plain_prompt"] = *options.plain_prompt.text;
+  result["prompts"] = std::map<std::string, std::string>(folder.sentences.prompts.by_name.begin(),
+                                                         folder.sentences.prompts.by_name.end());
+  result["default_prompt_name"] = folder.sentences.prompts.default_name;
+  result["similarity"] = std::string(name_of(folder.sentences.similarity));
+  result["has_modules"] = folder.has_modules;
+  return result;
+}
+
+}  // namespace
+
+void add_encoder(py::module_& m) {
+  using py::arg;
+  const py::none none;
+  py::class_<Encoder>(m, "Encoder")
+      .def(py::init(&load), arg("folder"), py::kw_only(), arg("brackets") = none,
+           arg("pooling") = std::vector<std::string>(), arg("causal") = none, arg("normalize") = none,
+           arg("max_seq_length") = none, arg("truncate_dim") = none, arg("dtype") = none, arg("threads") = 0,
+           arg("backend") = "cpu", arg("trained") = none, arg("append_eos_token") = false, arg("token_budget") = 0)
+      .def("encode", &encode_texts, arg("texts"), arg("kind"), py::kw_only(), arg("prompt") = none,
+           arg("max_seq_length") = none, arg("truncate_dim") = none, arg("normalize") = none, arg("on_texts") = none)
+      .def("tokenize", &ids_of, arg("text"), arg("kind"), py::kw_only(), arg("prompt") = none,
+           arg("max_seq_length") = none)
+      .def("tokenizer", [](const Encoder& encoder) { return encoder.parts().preparation.tokenizer(); })
+      .def_property_readonly("dimension", &Encoder::dimension)
+      .def_property_readonly("whole_dimension",
+                             [](const Encoder& encoder) { return encoder.parts().head.whole_dimension(); })
+      .def_property_readonly("folder", [](const Encoder& encoder) { return encoder.folder().string(); })
+      .def_property_readonly("settings", &settings);
+}
+
+void add_tokenizer(py::module_& m) {
+  using py::arg;
+  py::class_<Tokenizer>(m, "Tokenizer")
+      .def(py::init([](const std::filesystem::path& path) {
+             const py::gil_scoped_release reading;
+             return Tokenizer::load(path);
+           }),
+           arg("path"))
+      .def(
+          "encode",
+          [](const Tokenizer& tokenizer, const py::object& text, std::optional<std::size_t> max_tokens,
+             bool special_tokens) {
+            const std::string given = text_from(text, "the text");
+            const std::size_t most = max_tokens.value_or(std::numeric_limits<std::size_t>::max());
+            const py::gil_scoped_release computing;
+            return special_tokens ? tokenizer.encode_with_special_tokens(given, most) : tokenizer.encode(given, most);
+          },
+          arg("text"), py::kw_only(), arg("max_tokens") = py::none(), arg("special_tokens") = false)
+      .def(
+          "decode",
+          [](const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids) { return tokenizer.decode(ids); },
+          arg("ids"))
+      .def(
+          "token_to_id",
+          [](const Tokenizer& tokenizer, const py::object& token) {
+            return tokenizer.token_to_id(text_from(token, "the token"));
+          },
+          arg("token"))
+      .def_property_readonly("vocab_size", &Tokenizer::vocab_size);
+}
+
+}  // namespace sgpt::python
