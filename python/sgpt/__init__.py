@@ -50,6 +50,7 @@ from ._search import exact_search  # noqa: E402
 from ._sentence_transformer import SentenceTransformer  # noqa: E402
 from ._sgpt import version as __version__  # noqa: E402
 from ._tokenizer import Tokenizer  # noqa: E402
+from ._train import train  # noqa: E402
 
 __all__ = [
     "Encoder",
@@ -62,4 +63,5 @@ __all__ = [
     "evaluate_beir",
     "exact_search",
     "pull",
+    "train",
 ]

@@ -16,6 +16,7 @@ from ._texts import one_of, texts_of, whole_number
 
 DTYPES = ("f32", "bf16", "int8", "auto")
 KINDS = ("query", "document", "plain")
+POOLING = ("cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken")
 
 # Models of this process, by folder and options: a model that comes out of a pickle is the one that is loaded already. The
 # last two that came out of one stay, for the next closure of a worker.
@@ -96,7 +97,7 @@ class Encoder:
     ) -> None:
         options: Dict[str, Any] = {
             "brackets": None if brackets is None else bool(brackets),
-            "pooling": [pooling] if isinstance(pooling, str) else list(pooling or []),
+            "pooling": [one_of(mode, POOLING, "pooling") for mode in ([pooling] if isinstance(pooling, str) else pooling or [])],
             "normalize": None if normalize is None else bool(normalize),
             "backend": backend,
             "append_eos_token": bool(append_eos_token),
@@ -149,6 +150,7 @@ class Encoder:
         ``on_texts`` is called, some twenty times a second, with the number of texts that are done; what it raises ends the
         call, as Ctrl-C does. UserError names the text that is none.
         """
+        one_of(kind, KINDS, "kind")
         given, single = texts_of(texts, "texts")
         e = self._embed(
             given,
@@ -180,6 +182,7 @@ class Encoder:
         self, text: str, kind: str = "document", *, prompt: Optional[str] = None, max_seq_length: Optional[int] = None
     ) -> List[int]:
         """The ids that the model sees for a text: stripped, behind its prompt, cut, in brackets."""
+        one_of(kind, KINDS, "kind")
         return self._encoder.tokenize(text, kind, prompt=prompt, max_seq_length=max_seq_length)
 
     @property

@@ -1,7 +1,7 @@
 """Retrieval metrics, as trec_eval and BEIR compute them."""
 
 import os
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
 
 from . import _sgpt
 from ._encoder import Encoder
@@ -10,6 +10,32 @@ from ._hub import PathLike
 from ._texts import shown, whole_number
 
 CUTOFFS = (1, 3, 5, 10, 100, 1000)
+
+
+def _is_relevance(value: Any) -> bool:
+    return hasattr(type(value), "__index__")
+
+
+def _is_score(value: Any) -> bool:
+    return hasattr(type(value), "__float__") or _is_relevance(value)
+
+
+def _dicts(given: Any, what: str, number: str, fits: Callable[[Any], bool]) -> Dict[str, Dict[str, Any]]:
+    """A dict of dicts; UserError names the query and the document of what is something else."""
+    if not isinstance(given, Mapping):
+        raise UserError(f"{what} is a {type(given).__name__}; expected a dict of dicts: query id, document id, {number}")
+    for query, documents in given.items():
+        if not isinstance(query, str):
+            raise UserError(f"{what}: a query's id is {shown(query)} ({type(query).__name__}); expected str")
+        at = f"{what}: query {query}"
+        if not isinstance(documents, Mapping):
+            raise UserError(f"{at} has a {type(documents).__name__}; expected a dict: document id, {number}")
+        for document, value in documents.items():
+            if not isinstance(document, str):
+                raise UserError(f"{at}: a document's id is {shown(document)} ({type(document).__name__}); expected str")
+            if not fits(value):
+                raise UserError(f"{at}, document {document} has a {type(value).__name__}; expected {number}")
+    return {query: dict(documents) for query, documents in given.items()}
 
 
 def evaluate(
@@ -26,11 +52,9 @@ def evaluate(
     where an id is no str, a relevance no int, a score no number, or cutoffs are not ascending.
     """
     ks = [whole_number(k, "a cutoff") for k in cutoffs]
-    means, queries = _sgpt.evaluate(
-        {q: dict(d) if isinstance(d, Mapping) else d for q, d in qrels.items()} if isinstance(qrels, Mapping) else qrels,
-        {q: dict(d) if isinstance(d, Mapping) else d for q, d in run.items()} if isinstance(run, Mapping) else run,
-        ks,
-    )
+    judged = _dicts(qrels, "qrels", "a relevance (int)", _is_relevance)
+    found = _dicts(run, "run", "a score (float)", _is_score)
+    means, queries = _sgpt.evaluate(judged, found, ks)
     return queries if per_query else means
 
 

@@ -64,6 +64,7 @@ def exact_search(
 def evaluate(
     qrels: Dict[str, Dict[str, int]], run: Dict[str, Dict[str, float]], cutoffs: Sequence[int]
 ) -> Tuple[Dict[str, float], Dict[str, Dict[str, float]]]: ...
+def train(options: Dict[str, Any], on_step: Optional[Callable[[Dict[str, Any]], object]] = ...) -> Dict[str, Any]: ...
 def evaluate_beir(
     encoder: Encoder,
     data_path: str,

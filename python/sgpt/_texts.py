@@ -11,6 +11,18 @@ def shown(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
+def refuse_text(value: Any, what: str) -> None:
+    """For the module, which found something that is no text."""
+    if value is None:
+        raise UserError(f"{what} is None; expected str")
+    if isinstance(value, str):
+        raise UserError(
+            f"{what} has half of a surrogate pair alone ('\\ud800' to '\\udfff'), which is no character; expected str that "
+            "UTF-8 can hold"
+        )
+    raise UserError(f"{what} is {shown(value)} ({type(value).__name__}); expected str")
+
+
 def texts_of(given: Any, name: str = "inputs") -> Tuple[Sequence[str], bool]:
     """The texts as a list or tuple, and whether one string was given.
 

@@ -1,5 +1,5 @@
-// What the Python module is made of. It is thin: it converts, lets go of the interpreter while sgpt works, and hands
-// vectors over without a copy; names, defaults and habits are the Python package's (python/sgpt).
+// The module sgpt._sgpt is thin: it converts, lets go of the interpreter while sgpt works, and hands vectors over
+// without a copy. Names, defaults, checks of what was given and their sentences are the Python package's (python/sgpt).
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,10 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include "sgpt/metrics.h"
 
 namespace sgpt::python {
 
@@ -17,11 +21,11 @@ namespace py = pybind11;
 /// UTF-8 of a list or tuple of str. Throws UserError that names the place, counted from 0, of what is something else.
 std::vector<std::string> texts_from(const py::object& texts);
 
-/// Of one str; `what` begins the message: "text 7".
+/// Of one str. The error begins with `what`.
 std::string text_from(py::handle text, const std::string& what);
 
-/// An array [rows, columns] that owns the vector.
-py::array_t<float> array_of(std::vector<float> values, std::int64_t rows, std::int64_t columns);
+/// {"NDCG@1": …}
+py::dict named(const MetricTable& values, const std::vector<int>& cutoffs);
 
 /// What Python code threw while sgpt was at work, kept until sgpt has ended it in an orderly way.
 class KeptException {
@@ -50,7 +54,6 @@ class KeptException {
 };
 
 void add_encoder(py::module_& m);
-void add_tokenizer(py::module_& m);
 void add_search(py::module_& m);
 void add_training(py::module_& m);
 

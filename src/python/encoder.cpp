@@ -1,19 +1,17 @@
 // Encoder and Tokenizer.
+#include <array>
 #include <chrono>
 #include <filesystem>
+#include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
-
-#include <fmt/format.h>
-#include <pybind11/stl.h>
-#include <pybind11/stl/filesystem.h>
 
 #include "encode/encoder_parts.h"
 #include "python/bindings.h"
 #include "sgpt/encode_call.h"
 #include "sgpt/encoder.h"
-#include "sgpt/error.h"
 #include "sgpt/tokenizer.h"
 
 namespace sgpt::python {
@@ -22,33 +20,26 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 constexpr Seconds kBetweenQuestions{0.05};  // to the interpreter: signals, progress
 
-TextKind kind_from(const std::string& name) {
-  if (name == "query") return TextKind::query;
-  if (name == "document") return TextKind::document;
-  if (name == "plain") return TextKind::plain;
-  throw UserError(fmt::format("no kind of texts is called '{}'; there are query, document and plain", name));
-}
+constexpr std::array kKinds{std::pair{"query", TextKind::query}, std::pair{"document", TextKind::document},
+                            std::pair{"plain", TextKind::plain}};
 
-std::vector<PoolingMode> pooling_from(const std::vector<std::string>& names) {
-  std::vector<PoolingMode> modes;
-  for (const std::string& name : names) {
-    const auto mode = pooling_mode_from(name);
-    if (!mode) {
-      throw UserError(
-          fmt::format("no pooling mode is called '{}'; there are cls, max, mean, mean_sqrt_len, "
-                      "weightedmean and lasttoken",
-                      name));
-    }
-    modes.push_back(*mode);
+EncodeCall call_from(const std::string& kind, const std::optional<std::string>& prompt,
+                     std::optional<std::int64_t> max_seq_length) {
+  EncodeCall call{.prompt = prompt, .max_seq_length = max_seq_length, .go_on = {}};
+  for (const auto& [name, value] : kKinds) {
+    if (kind == name) call.kind = value;
   }
-  return modes;
+  return call;
 }
 
-std::optional<ComputeType> compute_from(const std::optional<std::string>& name) {
-  if (!name) return std::nullopt;
-  const auto type = compute_type_from(*name);
-  if (!type) throw UserError(fmt::format("no dtype is called '{}'; there are f32, bf16, int8 and auto", *name));
-  return type;
+/// An array [rows, columns] that owns the vector.
+py::array_t<float> array_of(std::vector<float> values, std::int64_t rows, std::int64_t columns) {
+  if (values.empty()) return py::array_t<float>({rows, columns});
+  auto owned = std::make_unique<std::vector<float>>(std::move(values));
+  float* const data = owned->data();
+  const py::capsule owner(owned.get(), [](void* vector) { delete static_cast<std::vector<float>*>(vector); });
+  owned.release();  // NOLINT(bugprone-unused-return-value): the capsule has it
+  return py::array_t<float>({rows, columns}, data, owner);
 }
 
 std::unique_ptr<Encoder> load(const std::filesystem::path& folder, std::optional<bool> brackets,
@@ -59,8 +50,10 @@ std::unique_ptr<Encoder> load(const std::filesystem::path& folder, std::optional
                               const std::optional<std::filesystem::path>& trained, bool append_eos_token,
                               std::int64_t token_budget) {
   const py::gil_scoped_release computing;
+  std::vector<PoolingMode> modes;
+  for (const std::string& name : pooling) modes.push_back(pooling_mode_from(name).value());
   return std::make_unique<Encoder>(Encoder::load(folder, {.brackets = brackets,
-                                                          .pooling = pooling_from(pooling),
+                                                          .pooling = modes,
                                                           .causal = causal,
                                                           .normalize = normalize,
                                                           .max_seq_length = max_seq_length,
@@ -68,14 +61,9 @@ std::unique_ptr<Encoder> load(const std::filesystem::path& folder, std::optional
                                                           .threads = threads,
                                                           .backend = backend,
                                                           .trained = trained.value_or(""),
-                                                          .compute = compute_from(dtype),
+                                                          .compute = dtype ? compute_type_from(*dtype) : std::nullopt,
                                                           .append_eos_token = append_eos_token,
                                                           .truncate_dim = truncate_dim}));
-}
-
-EncodeCall call_from(const std::string& kind, const std::optional<std::string>& prompt,
-                     std::optional<std::int64_t> max_seq_length) {
-  return {.kind = kind_from(kind), .prompt = prompt, .max_seq_length = max_seq_length, .go_on = {}};
 }
 
 /// (float32 [texts, dimension], the rows whose texts were cut)
@@ -147,28 +135,6 @@ py::dict settings(const Encoder& encoder) {
   return result;
 }
 
-}  // namespace
-
-void add_encoder(py::module_& m) {
-  using py::arg;
-  const py::none none;
-  py::class_<Encoder>(m, "Encoder")
-      .def(py::init(&load), arg("folder"), py::kw_only(), arg("brackets") = none,
-           arg("pooling") = std::vector<std::string>(), arg("causal") = none, arg("normalize") = none,
-           arg("max_seq_length") = none, arg("truncate_dim") = none, arg("dtype") = none, arg("threads") = 0,
-           arg("backend") = "cpu", arg("trained") = none, arg("append_eos_token") = false, arg("token_budget") = 0)
-      .def("encode", &encode_texts, arg("texts"), arg("kind"), py::kw_only(), arg("prompt") = none,
-           arg("max_seq_length") = none, arg("truncate_dim") = none, arg("normalize") = none, arg("on_texts") = none)
-      .def("tokenize", &ids_of, arg("text"), arg("kind"), py::kw_only(), arg("prompt") = none,
-           arg("max_seq_length") = none)
-      .def("tokenizer", [](const Encoder& encoder) { return encoder.parts().preparation.tokenizer(); })
-      .def_property_readonly("dimension", &Encoder::dimension)
-      .def_property_readonly("whole_dimension",
-                             [](const Encoder& encoder) { return encoder.parts().head.whole_dimension(); })
-      .def_property_readonly("folder", [](const Encoder& encoder) { return encoder.folder().string(); })
-      .def_property_readonly("settings", &settings);
-}
-
 void add_tokenizer(py::module_& m) {
   using py::arg;
   py::class_<Tokenizer>(m, "Tokenizer")
@@ -198,6 +164,29 @@ void add_tokenizer(py::module_& m) {
           },
           arg("token"))
       .def_property_readonly("vocab_size", &Tokenizer::vocab_size);
+}
+
+}  // namespace
+
+void add_encoder(py::module_& m) {
+  using py::arg;
+  const py::none none;
+  py::class_<Encoder>(m, "Encoder")
+      .def(py::init(&load), arg("folder"), py::kw_only(), arg("brackets") = none,
+           arg("pooling") = std::vector<std::string>(), arg("causal") = none, arg("normalize") = none,
+           arg("max_seq_length") = none, arg("truncate_dim") = none, arg("dtype") = none, arg("threads") = 0,
+           arg("backend") = "cpu", arg("trained") = none, arg("append_eos_token") = false, arg("token_budget") = 0)
+      .def("encode", &encode_texts, arg("texts"), arg("kind"), py::kw_only(), arg("prompt") = none,
+           arg("max_seq_length") = none, arg("truncate_dim") = none, arg("normalize") = none, arg("on_texts") = none)
+      .def("tokenize", &ids_of, arg("text"), arg("kind"), py::kw_only(), arg("prompt") = none,
+           arg("max_seq_length") = none)
+      .def("tokenizer", [](const Encoder& encoder) { return encoder.parts().preparation.tokenizer(); })
+      .def_property_readonly("dimension", &Encoder::dimension)
+      .def_property_readonly("whole_dimension",
+                             [](const Encoder& encoder) { return encoder.parts().head.whole_dimension(); })
+      .def_property_readonly("folder", [](const Encoder& encoder) { return encoder.folder().string(); })
+      .def_property_readonly("settings", &settings);
+  add_tokenizer(m);
 }
 
 }  // namespace sgpt::python

@@ -3,10 +3,6 @@
 #include <new>
 #include <optional>
 
-#include <pybind11/functional.h>
-#include <pybind11/stl.h>
-#include <pybind11/stl/filesystem.h>
-
 #include "hub/hub.h"
 #include "python/bindings.h"
 #include "sgpt/error.h"
@@ -82,7 +78,6 @@ PYBIND11_MODULE(_sgpt, m) {  // NOLINT(readability-identifier-naming): the name 
     }
   });
   add_encoder(m);
-  add_tokenizer(m);
   add_search(m);
   add_training(m);
   m.def("send_messages_to", &send_messages_to, arg("function"));

@@ -1,13 +1,12 @@
 // Exact search and retrieval metrics.
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
-#include <pybind11/stl.h>
 
 #include "python/bindings.h"
-#include "sgpt/error.h"
 #include "sgpt/metrics.h"
 #include "sgpt/search.h"
 
@@ -20,11 +19,6 @@ constexpr std::int64_t kDocumentsAtOnce = 1 << 14;  // between two looks for sig
 /// (int64 [queries, hits], float32 [queries, hits]); places without a hit: -1 and minus infinity.
 py::tuple search(const Rows& queries, const Rows& documents, std::int64_t top_k, const std::string& similarity,
                  int threads) {
-  const auto compared = similarity_from(similarity);
-  if (!compared) {
-    throw UserError(
-        fmt::format("no similarity is called '{}'; there are cosine, dot, euclidean and manhattan", similarity));
-  }
   const std::int64_t n = queries.shape(0), d = queries.shape(1), count = documents.shape(0);
   const float* const rows = documents.data();
   Embeddings asked{n, d, std::vector<float>(queries.data(), queries.data() + n * d)};
@@ -32,7 +26,7 @@ py::tuple search(const Rows& queries, const Rows& documents, std::int64_t top_k,
   KeptException kept;
   {
     const py::gil_scoped_release computing;
-    ExactSearch exact(asked, {.top_k = top_k, .similarity = *compared, .threads = threads});
+    ExactSearch exact(asked, {.top_k = top_k, .similarity = similarity_from(similarity).value(), .threads = threads});
     for (std::int64_t first = 0; first < count && kept.ask([] {}); first += kDocumentsAtOnce) {
       const std::int64_t here = std::min(kDocumentsAtOnce, count - first);
       exact.add({rows + first * d, static_cast<std::size_t>(here * d)});
@@ -55,62 +49,25 @@ py::tuple search(const Rows& queries, const Rows& documents, std::int64_t top_k,
   return py::make_tuple(places, scores);
 }
 
-/// Calls take(query, document, number) for every number of a dict of dicts.
-template <class Take>
-void walk(const py::object& given, const char* what, const char* number, const Take& take) {
-  if (!py::isinstance<py::dict>(given)) {
-    throw UserError(fmt::format("{} is a {}; expected a dict of dicts: query id, document id, {}", what,
-                                Py_TYPE(given.ptr())->tp_name, number));
-  }
-  for (const auto& [query, documents] : py::reinterpret_borrow<py::dict>(given)) {
-    const std::string q = text_from(query, fmt::format("{}: a query's id", what));
-    const std::string at = fmt::format("{}: query {}", what, q);
-    if (!py::isinstance<py::dict>(documents)) {
-      throw UserError(
-          fmt::format("{} has a {}; expected a dict: document id, {}", at, Py_TYPE(documents.ptr())->tp_name, number));
+/// (the means, {query: values}). Throws TypeError for dicts of something else, which the package puts into words.
+py::tuple evaluate_run(const Qrels& qrels, const std::map<std::string, std::map<std::string, double>>& scores,
+                       const std::vector<int>& cutoffs) {
+  Evaluation result;
+  {
+    const py::gil_scoped_release computing;
+    Run run;
+    for (const auto& [query, documents] : scores) {
+      for (const auto& [document, score] : documents) run[query].push_back({document, score});
+      run[query];
     }
-    for (const auto& [document, value] : py::reinterpret_borrow<py::dict>(documents)) {
-      const std::string id = text_from(document, at + ": a document's id");
-      try {
-        take(q, id, value);
-      } catch (const py::error_already_set&) {
-        throw UserError(
-            fmt::format("{}, document {} has a {}; expected {}", at, id, Py_TYPE(value.ptr())->tp_name, number));
-      }
-    }
-    take(q);
+    result = evaluate(qrels, run, cutoffs);
   }
+  py::dict queries;
+  for (const auto& [query, values] : result.queries) queries[py::str(query)] = named(values, result.cutoffs);
+  return py::make_tuple(named(result.means, result.cutoffs), queries);
 }
 
-int relevance(py::handle value) {
-  const auto whole = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
-  if (!whole) throw py::error_already_set();
-  const long number = PyLong_AsLong(whole.ptr());
-  if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
-  return static_cast<int>(std::clamp<long>(number, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
-}
-
-double score(py::handle value) {
-  const double number = PyFloat_AsDouble(value.ptr());
-  if (number == -1.0 && PyErr_Occurred()) throw py::error_already_set();
-  return number;
-}
-
-struct QrelsFrom {
-  Qrels& qrels;
-  void operator()(const std::string& query) const { qrels[query]; }
-  void operator()(const std::string& query, const std::string& document, py::handle value) const {
-    qrels[query][document] = relevance(value);
-  }
-};
-
-struct RunFrom {
-  Run& run;
-  void operator()(const std::string& query) const { run[query]; }
-  void operator()(const std::string& query, const std::string& document, py::handle value) const {
-    run[query].push_back({document, score(value)});
-  }
-};
+}  // namespace
 
 py::dict named(const MetricTable& values, const std::vector<int>& cutoffs) {
   py::dict result;
@@ -121,24 +78,6 @@ py::dict named(const MetricTable& values, const std::vector<int>& cutoffs) {
   }
   return result;
 }
-
-/// (the means, {query: values})
-py::tuple evaluate_run(const py::object& given_qrels, const py::object& given_run, const std::vector<int>& cutoffs) {
-  Qrels qrels;
-  Run run;
-  walk(given_qrels, "qrels", "a relevance (int)", QrelsFrom{qrels});
-  walk(given_run, "run", "a score (float)", RunFrom{run});
-  Evaluation result;
-  {
-    const py::gil_scoped_release computing;
-    result = evaluate(qrels, run, cutoffs);
-  }
-  py::dict queries;
-  for (const auto& [query, values] : result.queries) queries[py::str(query)] = named(values, result.cutoffs);
-  return py::make_tuple(named(result.means, result.cutoffs), queries);
-}
-
-}  // namespace
 
 void add_search(py::module_& m) {
   using py::arg;

@@ -171,6 +171,7 @@ def test_log_lines(folder, tmp_path, caplog, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_handler_that_fails_ends_nothing(folder):
     class Failing(logging.Handler):
         def emit(self, record):
