@@ -50,7 +50,7 @@ def _load(folder: str, options: Dict[str, Any], share: bool) -> "_sgpt.Encoder":
     return encoder
 
 
-def _restored(cls: type, model: str, arguments: Dict[str, Any]) -> Any:
+def _restored(cls: Any, model: str, arguments: Dict[str, Any]) -> Any:
     made = cls.__new__(cls)
     made._set_up(model, arguments, share=True)
     return made

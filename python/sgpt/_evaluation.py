@@ -55,7 +55,9 @@ def evaluate(
     judged = _dicts(qrels, "qrels", "a relevance (int)", _is_relevance)
     found = _dicts(run, "run", "a score (float)", _is_score)
     means, queries = _sgpt.evaluate(judged, found, ks)
-    return queries if per_query else means
+    if per_query:
+        return queries
+    return means
 
 
 def evaluate_beir(

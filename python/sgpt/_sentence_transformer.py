@@ -65,6 +65,12 @@ class SentenceTransformer:
     the process has already loaded for them.
     """
 
+    #: Texts that stand before texts, by name.
+    prompts: Dict[str, str]
+    #: The one that ``encode`` takes without another; None: none.
+    default_prompt_name: Optional[str]
+    model_card_data: Any
+
     def __init__(
         self,
         model_name_or_path: Optional[PathLike] = None,
@@ -136,10 +142,9 @@ class SentenceTransformer:
     def _take(self, encoder: Encoder) -> None:
         settings = encoder.options
         self.encoder = encoder
-        #: Texts that stand before texts, by name.
-        self.prompts: Dict[str, str] = {"query": "", "document": "", **settings["prompts"]}
-        self.default_prompt_name: Optional[str] = settings["default_prompt_name"]
-        self.model_card_data: Any = _Card()
+        self.prompts = {"query": "", "document": "", **settings["prompts"]}
+        self.default_prompt_name = settings["default_prompt_name"]
+        self.model_card_data = _Card()
         self._similarity_name: str = settings["similarity"]
         self._truncate_dim: Optional[int] = None
         self._max_seq_length: Optional[int] = None
@@ -241,11 +246,15 @@ class SentenceTransformer:
 
     def encode_query(self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **options: Any) -> Any:
         """``encode`` of queries, with the prompt "query" where none is given, and a query's brackets."""
-        return self.encode(inputs, prompt_name, prompt, **{"task": "query", **options})
+        return self._encode_as("query", inputs, prompt_name, prompt, options)
 
     def encode_document(self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **options: Any) -> Any:
         """``encode`` of documents, with the prompt "document" where none is given, and a document's brackets."""
-        return self.encode(inputs, prompt_name, prompt, **{"task": "document", **options})
+        return self._encode_as("document", inputs, prompt_name, prompt, options)
+
+    def _encode_as(self, task: str, inputs: Any, prompt_name: Optional[str], prompt: Optional[str], options: Dict[str, Any]) -> Any:
+        options.setdefault("task", task)
+        return self.encode(inputs, prompt_name, prompt, **options)
 
     def tokenize(self, texts: Any, prompt_name: Optional[str] = None) -> Dict[str, Any]:
         """{"input_ids", "attention_mask"}: int64 [texts, longest], the ids that the model sees, filled up behind with the

@@ -7,9 +7,13 @@ from typing import Any, Dict, List, Optional
 
 import torch
 from sentence_transformers import SentenceTransformer as _Real
-from sentence_transformers.models import InputModule
 
 from ._sentence_transformer import SentenceTransformer as _Ours
+
+try:
+    from sentence_transformers.sentence_transformer.modules import InputModule
+except ImportError:  # before version 6
+    from sentence_transformers.models import InputModule
 
 __all__ = ["SgptModule", "sentence_transformer"]
 

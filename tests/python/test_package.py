@@ -1,8 +1,11 @@
 """The package: what it exports, imports and says of itself."""
 
-import ast
+import os
 import pathlib
 import subprocess
+import sys
+
+import pytest
 
 import sgpt
 from conftest import run_program, run_python
@@ -37,15 +40,29 @@ def test_the_module_exports_little():
     assert not [name for name in names if "fmt" in name or "simdjson" in name or "4sgpt" in name]
 
 
-def test_the_package_is_typed():
+@pytest.fixture
+def mypy():
+    pytest.importorskip("mypy", reason="python3-mypy is not installed")
+
+
+def test_the_stub_is_the_modules(mypy, tmp_path):
+    allowed = tmp_path / "allowed"  # what every class that pybind11 makes has
+    allowed.write_text("sgpt\\._sgpt\\.(Encoder|Tokenizer)(\\.__init__)?\n")
+    command = [sys.executable, "-m", "mypy.stubtest", "--allowlist", allowed, "--ignore-unused-allowlist", "sgpt._sgpt"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_package_is_typed(mypy, tmp_path):
     assert (FOLDER / "py.typed").exists()
-    stub = ast.parse((FOLDER / "_sgpt.pyi").read_text())
-    for node in stub.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            assert hasattr(sgpt._sgpt, node.name), node.name
-            if isinstance(node, ast.ClassDef):
-                for member in node.body:
-                    if isinstance(member, ast.FunctionDef):
-                        assert hasattr(getattr(sgpt._sgpt, node.name), member.name), member.name
-    named = {node.name for node in stub.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    assert {name for name in vars(sgpt._sgpt) if not name.startswith("_")} - named <= {"version"}
+    command = [sys.executable, "-m", "mypy", "--ignore-missing-imports", "--cache-dir", tmp_path, "-p", "sgpt"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=FOLDER.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_caller_is_checked(mypy, tmp_path):
+    (tmp_path / "caller.py").write_text("import sgpt\nsgpt.Encoder('x').encode(5)\nsgpt.train(lr='1')\n")
+    command = [sys.executable, "-m", "mypy", "--ignore-missing-imports", "--cache-dir", tmp_path / "cache", "caller.py"]
+    where = {**os.environ, "MYPYPATH": str(FOLDER.parent)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=where)
+    assert 'incompatible type "int"' in done.stdout and "Missing named argument" in done.stdout, done.stdout

@@ -26,11 +26,11 @@ def _documents(corpus: _Corpus) -> List[str]:
         if "text" not in corpus:
             raise UserError(f"corpus has the keys {', '.join(map(str, corpus))}; expected 'text'")
         texts = corpus["text"]
-        titles = corpus.get("title") or [None] * len(texts)
+        titles: Sequence[Any] = corpus.get("title") or [""] * len(texts)
         if len(titles) != len(texts):
             raise UserError(f"corpus has {len(titles)} titles and {len(texts)} texts; expected as many")
         return [_one_text(title, text, f"document {i}") for i, (title, text) in enumerate(zip(titles, texts))]
-    result = []
+    result: List[Any] = []
     for i, document in enumerate(corpus):
         if isinstance(document, Mapping):
             if "text" not in document:
