@@ -39,7 +39,7 @@ def _load(folder: str, options: Dict[str, Any], share: bool) -> "_sgpt.Encoder":
     with _lock:
         encoder = _loaded.get(key) if share else None
     if encoder is None:
-        encoder = _sgpt.Encoder(folder, **options)
+        encoder = _sgpt.Encoder(folder, options)
     with _lock:
         _loaded[key] = encoder
         if share:

@@ -9,23 +9,7 @@ class UserError(ValueError): ...
 class MachineError(RuntimeError): ...
 
 class Encoder:
-    def __init__(
-        self,
-        folder: str,
-        *,
-        brackets: Optional[bool] = ...,
-        pooling: Sequence[str] = ...,
-        causal: Optional[bool] = ...,
-        normalize: Optional[bool] = ...,
-        max_seq_length: Optional[int] = ...,
-        truncate_dim: Optional[int] = ...,
-        dtype: Optional[str] = ...,
-        threads: int = ...,
-        backend: str = ...,
-        trained: Optional[str] = ...,
-        append_eos_token: bool = ...,
-        token_budget: int = ...,
-    ) -> None: ...
+    def __init__(self, folder: str, options: Dict[str, Any]) -> None: ...
     def encode(
         self,
         texts: Sequence[str],

@@ -49,6 +49,14 @@ def texts_of(given: Any, name: str = "inputs") -> Tuple[Sequence[str], bool]:
         raise UserError(f"{name} is of type {type(given).__name__}; expected a str, or a list of them") from None
 
 
+def document_text(title: Any, text: Any, place: str) -> str:
+    """As ``sgpt eval`` puts a document together."""
+    for name, value in (("title", title), ("text", text)):
+        if value is not None and not isinstance(value, str):
+            raise UserError(f"{place}: {name} is {shown(value)} ({type(value).__name__}); expected str")
+    return f"{title} {text or ''}" if title else (text or "")
+
+
 def whole_number(value: Any, name: str, least: int = 1) -> int:
     """An int, also NumPy's; UserError below ``least`` and for anything else."""
     try:

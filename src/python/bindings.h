@@ -27,6 +27,12 @@ std::string text_from(py::handle text, const std::string& what);
 /// {"NDCG@1": …}
 py::dict named(const MetricTable& values, const std::vector<int>& cutoffs);
 
+/// Sets what a dict has under that name.
+template <class Value>
+void take(const py::dict& given, const char* name, Value& value) {
+  if (given.contains(name)) value = given[name].cast<Value>();
+}
+
 /// What Python code threw while sgpt was at work, kept until sgpt has ended it in an orderly way.
 class KeptException {
  public:

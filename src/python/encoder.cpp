@@ -42,28 +42,24 @@ py::array_t<float> array_of(std::vector<float> values, std::int64_t rows, std::i
   return py::array_t<float>({rows, columns}, data, owner);
 }
 
-std::unique_ptr<Encoder> load(const std::filesystem::path& folder, std::optional<bool> brackets,
-                              const std::vector<std::string>& pooling, std::optional<bool> causal,
-                              std::optional<bool> normalize, std::optional<std::int64_t> max_seq_length,
-                              std::optional<std::int64_t> truncate_dim, const std::optional<std::string>& dtype,
-                              int threads, const std::string& backend,
-                              const std::optional<std::filesystem::path>& trained, bool append_eos_token,
-                              std::int64_t token_budget) {
+std::unique_ptr<Encoder> load(const std::filesystem::path& folder, const py::dict& given) {
+  EncoderOptions options;
+  take(given, "brackets", options.brackets);
+  take(given, "causal", options.causal);
+  take(given, "normalize", options.normalize);
+  take(given, "max_seq_length", options.max_seq_length);
+  take(given, "truncate_dim", options.truncate_dim);
+  take(given, "threads", options.threads);
+  take(given, "backend", options.backend);
+  take(given, "trained", options.trained);
+  take(given, "append_eos_token", options.append_eos_token);
+  take(given, "token_budget", options.token_budget);
+  for (const py::handle mode : given["pooling"]) {
+    options.pooling.push_back(pooling_mode_from(mode.cast<std::string>()).value());
+  }
+  if (given.contains("dtype")) options.compute = compute_type_from(given["dtype"].cast<std::string>()).value();
   const py::gil_scoped_release computing;
-  std::vector<PoolingMode> modes;
-  for (const std::string& name : pooling) modes.push_back(pooling_mode_from(name).value());
-  return std::make_unique<Encoder>(Encoder::load(folder, {.brackets = brackets,
-                                                          .pooling = modes,
-                                                          .causal = causal,
-                                                          .normalize = normalize,
-                                                          .max_seq_length = max_seq_length,
-                                                          .token_budget = token_budget,
-                                                          .threads = threads,
-                                                          .backend = backend,
-                                                          .trained = trained.value_or(""),
-                                                          .compute = dtype ? compute_type_from(*dtype) : std::nullopt,
-                                                          .append_eos_token = append_eos_token,
-                                                          .truncate_dim = truncate_dim}));
+  return std::make_unique<Encoder>(Encoder::load(folder, options));
 }
 
 /// (float32 [texts, dimension], the rows whose texts were cut)
@@ -111,28 +107,18 @@ std::vector<std::int32_t> ids_of(const Encoder& encoder, const py::object& text,
 py::dict settings(const Encoder& encoder) {
   const EncoderOptions& options = encoder.options();
   const ModelFolder& folder = encoder.parts().folder;
-  py::dict result;
-  py::list pooling;
-  for (const PoolingMode mode : options.pooling) pooling.append(py::str(std::string(name_of(mode))));
-  result["pooling"] = pooling;
-  result["brackets"] = *options.brackets;
-  result["causal"] = *options.causal;
-  result["normalize"] = *options.normalize;
-  result["max_seq_length"] = *options.max_seq_length;
-  result["positions"] = folder.config.longest_text;  // 0: any number
-  result["dtype"] = std::string(name_of(*options.compute));
-  result["threads"] = options.threads;
-  result["backend"] = options.backend;
-  result["token_budget"] = options.token_budget;
-  result["query_prompt"] = *options.query_prompt.text;
-  result["document_prompt"] = *options.document_prompt.text;
-  result["plain_prompt"] = *options.plain_prompt.text;
-  result["prompts"] = std::map<std::string, std::string>(folder.sentences.prompts.by_name.begin(),
-                                                         folder.sentences.prompts.by_name.end());
-  result["default_prompt_name"] = folder.sentences.prompts.default_name;
-  result["similarity"] = std::string(name_of(folder.sentences.similarity));
-  result["has_modules"] = folder.has_modules;
-  return result;
+  const Prompts& prompts = folder.sentences.prompts;
+  std::vector<std::string> pooling;
+  for (const PoolingMode mode : options.pooling) pooling.emplace_back(name_of(mode));
+  using py::operator""_a;
+  return py::dict("pooling"_a = pooling, "brackets"_a = *options.brackets, "causal"_a = *options.causal,
+                  "normalize"_a = *options.normalize, "max_seq_length"_a = *options.max_seq_length,
+                  "positions"_a = folder.config.longest_text, "dtype"_a = std::string(name_of(*options.compute)),
+                  "threads"_a = options.threads, "backend"_a = options.backend, "token_budget"_a = options.token_budget,
+                  "prompts"_a = std::map<std::string, std::string>(prompts.by_name.begin(), prompts.by_name.end()),
+                  "default_prompt_name"_a = prompts.default_name,
+                  "similarity"_a = std::string(name_of(folder.sentences.similarity)),
+                  "has_modules"_a = folder.has_modules);
 }
 
 void add_tokenizer(py::module_& m) {
@@ -172,10 +158,7 @@ void add_encoder(py::module_& m) {
   using py::arg;
   const py::none none;
   py::class_<Encoder>(m, "Encoder")
-      .def(py::init(&load), arg("folder"), py::kw_only(), arg("brackets") = none,
-           arg("pooling") = std::vector<std::string>(), arg("causal") = none, arg("normalize") = none,
-           arg("max_seq_length") = none, arg("truncate_dim") = none, arg("dtype") = none, arg("threads") = 0,
-           arg("backend") = "cpu", arg("trained") = none, arg("append_eos_token") = false, arg("token_budget") = 0)
+      .def(py::init(&load), arg("folder"), arg("options"))
       .def("encode", &encode_texts, arg("texts"), arg("kind"), py::kw_only(), arg("prompt") = none,
            arg("max_seq_length") = none, arg("truncate_dim") = none, arg("normalize") = none, arg("on_texts") = none)
       .def("tokenize", &ids_of, arg("text"), arg("kind"), py::kw_only(), arg("prompt") = none,

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include "hub/hub.h"
 #include "python/bindings.h"
@@ -70,7 +71,7 @@ PYBIND11_MODULE(_sgpt, m) {  // NOLINT(readability-identifier-naming): the name 
   static const py::handle machine_error = py::register_exception<MachineError>(m, "MachineError", PyExc_RuntimeError);
   py::register_exception_translator([](std::exception_ptr error) {
     try {
-      if (error) std::rethrow_exception(error);
+      if (error) std::rethrow_exception(std::move(error));
     } catch (const std::bad_alloc&) {
       PyErr_SetString(machine_error.ptr(), "there is not enough memory");
     } catch (const std::filesystem::filesystem_error& failure) {

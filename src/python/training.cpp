@@ -14,64 +14,47 @@
 namespace sgpt::python {
 namespace {
 
-/// A keyword, named as the program's option, and what it sets.
-template <class Value>
-using Field = std::pair<const char*, Value TrainOptions::*>;
-
-using Whole = std::int64_t;
-constexpr Field<std::filesystem::path> kPaths[] = {{"model_name", &TrainOptions::model},
-                                                   {"train_data", &TrainOptions::train_data},
-                                                   {"model_save_path", &TrainOptions::output},
-                                                   {"log_file", &TrainOptions::log_file}};
-constexpr Field<std::optional<std::string>> kPrompts[] = {{"query_prompt", &TrainOptions::query_prompt},
-                                                          {"document_prompt", &TrainOptions::document_prompt}};
-constexpr Field<std::string> kNames[] = {
-    {"scheduler", &TrainOptions::scheduler}, {"backend", &TrainOptions::backend}, {"command", &TrainOptions::command}};
-constexpr Field<Whole> kWholes[] = {{"max_seq_length", &TrainOptions::max_seq_length},
-                                    {"negatives_per_query", &TrainOptions::negatives_per_query},
-                                    {"train_dataset_max_size", &TrainOptions::train_dataset_max_size},
-                                    {"train_batch_size", &TrainOptions::batch_size},
-                                    {"epochs", &TrainOptions::epochs},
-                                    {"steps_per_epoch", &TrainOptions::steps_per_epoch},
-                                    {"gradient_accumulation", &TrainOptions::gradient_accumulation},
-                                    {"chunksize", &TrainOptions::chunk_size},
-                                    {"checkpoint_save_steps", &TrainOptions::checkpoint_save_steps},
-                                    {"checkpoint_save_total_limit", &TrainOptions::checkpoint_save_total_limit}};
-constexpr Field<double> kNumbers[] = {{"lr", &TrainOptions::learning_rate},
-                                      {"weight_decay", &TrainOptions::weight_decay},
-                                      {"max_grad_norm", &TrainOptions::max_gradient_norm},
-                                      {"scale", &TrainOptions::scale}};
-constexpr Field<bool> kFlags[] = {{"specb", &TrainOptions::brackets},
-                                  {"shuffle", &TrainOptions::shuffle},
-                                  {"no_duplicates", &TrainOptions::no_duplicates},
-                                  {"freeze", &TrainOptions::freeze},
-                                  {"freezenonbias", &TrainOptions::freeze_non_bias},
-                                  {"unfreezewte", &TrainOptions::train_word_embeddings},
-                                  {"gradcache", &TrainOptions::grad_cache},
-                                  {"checkpoints", &TrainOptions::checkpoints},
-                                  {"resume", &TrainOptions::resume}};
-
-template <class Value, std::size_t kFields>
-void take(const py::dict& given, const Field<Value> (&fields)[kFields], TrainOptions& options) {
-  for (const auto& [name, member] : fields) {
-    if (given.contains(name)) options.*member = given[name].template cast<Value>();
-  }
-}
-
+/// Keywords are named as the program's options.
 TrainOptions options_from(const py::dict& given) {
   TrainOptions options;
-  take(given, kPaths, options);
-  take(given, kPrompts, options);
-  take(given, kNames, options);
-  take(given, kWholes, options);
-  take(given, kNumbers, options);
-  take(given, kFlags, options);
+  take(given, "model_name", options.model);
+  take(given, "train_data", options.train_data);
+  take(given, "model_save_path", options.output);
+  take(given, "log_file", options.log_file);
+  take(given, "specb", options.brackets);
+  take(given, "query_prompt", options.query_prompt);
+  take(given, "document_prompt", options.document_prompt);
+  take(given, "max_seq_length", options.max_seq_length);
+  take(given, "negatives_per_query", options.negatives_per_query);
+  take(given, "train_dataset_max_size", options.train_dataset_max_size);
+  take(given, "shuffle", options.shuffle);
+  take(given, "no_duplicates", options.no_duplicates);
+  take(given, "train_batch_size", options.batch_size);
+  take(given, "epochs", options.epochs);
+  take(given, "steps_per_epoch", options.steps_per_epoch);
+  take(given, "gradient_accumulation", options.gradient_accumulation);
+  take(given, "lr", options.learning_rate);
+  take(given, "scheduler", options.scheduler);
+  take(given, "warmup_steps", options.warmup_steps);
+  take(given, "weight_decay", options.weight_decay);
+  take(given, "max_grad_norm", options.max_gradient_norm);
+  take(given, "scale", options.scale);
+  take(given, "seed", options.seed);
+  take(given, "freeze", options.freeze);
+  take(given, "freezenonbias", options.freeze_non_bias);
+  take(given, "unfreezewte", options.train_word_embeddings);
+  take(given, "gradcache", options.grad_cache);
+  take(given, "chunksize", options.chunk_size);
+  take(given, "activation_memory", options.activation_memory);
+  take(given, "checkpoints", options.checkpoints);
+  take(given, "checkpoint_save_steps", options.checkpoint_save_steps);
+  take(given, "checkpoint_save_total_limit", options.checkpoint_save_total_limit);
+  take(given, "resume", options.resume);
+  take(given, "threads", options.threads);
+  take(given, "backend", options.backend);
+  take(given, "command", options.command);
   options.pooling = pooling_mode_from(given["pooling"].cast<std::string>()).value();
   options.compute = compute_type_from(given["dtype"].cast<std::string>()).value();
-  options.seed = given["seed"].cast<std::uint64_t>();
-  options.threads = given["threads"].cast<int>();
-  options.warmup_steps = given["warmup_steps"].cast<std::optional<Whole>>();
-  options.activation_memory = given["activation_memory"].cast<std::optional<std::size_t>>();
   return options;
 }
 

@@ -4,19 +4,11 @@ from typing import Any, List, Mapping, Sequence, Union
 
 from .._errors import UserError
 from .._sentence_transformer import SentenceTransformer
-from .._texts import shown
+from .._texts import document_text, shown
 
 __all__ = ["Model"]
 
 _Corpus = Union[Sequence[Mapping[str, str]], Mapping[str, Sequence[str]], Sequence[str]]
-
-
-def _one_text(title: Any, text: Any, place: str) -> str:
-    """As ``sgpt eval`` puts a document together."""
-    for name, value in (("title", title), ("text", text)):
-        if value is not None and not isinstance(value, str):
-            raise UserError(f"{place}: {name} is {shown(value)} ({type(value).__name__}); expected str")
-    return f"{title} {text or ''}" if title else (text or "")
 
 
 def _documents(corpus: _Corpus) -> List[str]:
@@ -29,13 +21,13 @@ def _documents(corpus: _Corpus) -> List[str]:
         titles: Sequence[Any] = corpus.get("title") or [""] * len(texts)
         if len(titles) != len(texts):
             raise UserError(f"corpus has {len(titles)} titles and {len(texts)} texts; expected as many")
-        return [_one_text(title, text, f"document {i}") for i, (title, text) in enumerate(zip(titles, texts))]
+        return [document_text(title, text, f"document {i}") for i, (title, text) in enumerate(zip(titles, texts))]
     result: List[Any] = []
     for i, document in enumerate(corpus):
         if isinstance(document, Mapping):
             if "text" not in document:
                 raise UserError(f"document {i} has the keys {', '.join(map(str, document))}; expected 'text'")
-            result.append(_one_text(document.get("title"), document["text"], f"document {i}"))
+            result.append(document_text(document.get("title"), document["text"], f"document {i}"))
         else:
             result.append(document)
     return result

@@ -1,13 +1,16 @@
 """mteb 2: a model for ``mteb.evaluate``. Needs mteb."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 import numpy as np
 from mteb.models.model_meta import ModelMeta
 
+from .._errors import UserError
+from .._search import exact_search
 from .._sentence_transformer import SentenceTransformer
+from .._texts import document_text, shown
 
-__all__ = ["SgptModel"]
+__all__ = ["SgptModel", "SgptSearch"]
 
 
 def _name_of(model: SentenceTransformer) -> str:
@@ -75,3 +78,69 @@ class SgptModel:
         import torch
 
         return torch.as_tensor(self.model.similarity_pairwise(np.asarray(a), np.asarray(b)))
+
+
+class SgptSearch(SgptModel):
+    """mteb's SearchProtocol as well: retrieval by sgpt's own exact search. Other tasks are SgptModel's."""
+
+    def index(
+        self,
+        corpus: Any,
+        *,
+        task_metadata: Any = None,
+        hf_split: Optional[str] = None,
+        hf_subset: Optional[str] = None,
+        encode_kwargs: Optional[Mapping[str, Any]] = None,
+        num_proc: Optional[int] = None,
+        **others: Any,
+    ) -> None:
+        """Embeds a corpus of {"id", "title", "text"}."""
+        self._ids = [str(row["id"]) for row in corpus]
+        texts = [document_text(row.get("title"), row["text"], f"document {row['id']}") for row in corpus]
+        self._corpus = self.model.encode_document(texts, **_known(encode_kwargs)).reshape(len(texts), -1)
+
+    def search(
+        self,
+        queries: Any,
+        *,
+        task_metadata: Any = None,
+        hf_split: Optional[str] = None,
+        hf_subset: Optional[str] = None,
+        top_k: int = 1000,
+        encode_kwargs: Optional[Mapping[str, Any]] = None,
+        top_ranked: Optional[Mapping[str, List[str]]] = None,
+        num_proc: Optional[int] = None,
+        **others: Any,
+    ) -> Dict[str, Dict[str, float]]:
+        """{query: {document: score}}: the top_k documents, or all of those that ``top_ranked`` lists."""
+        ids = [str(row["id"]) for row in queries]
+        texts = [_query_text(row) for row in queries]
+        if not ids or not self._ids:
+            return {query: {} for query in ids}
+        q = self.model.encode_query(texts, **_known(encode_kwargs))
+        name = self.model.similarity_fn_name
+        if top_ranked is None:
+            places, scores = exact_search(q, self._corpus, top_k, similarity=name)
+            return {
+                query: {self._ids[place]: float(score) for place, score in zip(places[i], scores[i]) if place >= 0}
+                for i, query in enumerate(ids)
+            }
+        place_of = {document: place for place, document in enumerate(self._ids)}
+        result: Dict[str, Dict[str, float]] = {}
+        for i, query in enumerate(ids):
+            listed = [str(document) for document in top_ranked.get(query, [])]
+            rows = self._corpus[[place_of[document] for document in listed]]
+            found = self.model.similarity(q[i], rows)[0] if listed else []
+            result[query] = {document: float(score) for document, score in zip(listed, found)}
+        return result
+
+
+def _query_text(row: Any) -> str:
+    if not isinstance(row["text"], str):
+        raise UserError(f"query {row['id']} is no text but {shown(row['text'])}: SgptSearch takes plain queries, SgptModel others")
+    instruction = row.get("instruction")
+    return f"{row['text']} {instruction}" if instruction else row["text"]
+
+
+def _known(options: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    return {name: value for name, value in (options or {}).items() if name in ("batch_size", "show_progress_bar")}
