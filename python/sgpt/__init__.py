@@ -7,7 +7,7 @@ A text has the same embedding, to the last bit, here and from ``sgpt encode``. N
 >>> model.similarity(model.encode_query("how do I edit photos?"), model.encode_document(["GIMP", "a violin"]))
 
 Log lines go to ``logging`` under the name "sgpt". Everything that computes, reads or searches lets other Python threads
-run meanwhile; Ctrl-C ends it.
+run meanwhile. Ctrl-C ends what embeds, searches and trains.
 """
 
 import os as _os
