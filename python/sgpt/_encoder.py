@@ -4,12 +4,11 @@ import collections
 import os
 import threading
 import weakref
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
 import numpy as np
 
 from . import _sgpt
-from ._errors import UserError
 from ._hub import PathLike, model_folder
 from ._log import logger
 from ._texts import one_of, texts_of, whole_number
@@ -97,7 +96,9 @@ class Encoder:
     ) -> None:
         options: Dict[str, Any] = {
             "brackets": None if brackets is None else bool(brackets),
-            "pooling": [one_of(mode, POOLING, "pooling") for mode in ([pooling] if isinstance(pooling, str) else pooling or [])],
+            "pooling": [
+                one_of(mode, POOLING, "pooling") for mode in ([pooling] if isinstance(pooling, str) else pooling or [])
+            ],
             "normalize": None if normalize is None else bool(normalize),
             "backend": backend,
             "append_eos_token": bool(append_eos_token),

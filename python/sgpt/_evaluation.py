@@ -23,7 +23,9 @@ def _is_score(value: Any) -> bool:
 def _dicts(given: Any, what: str, number: str, fits: Callable[[Any], bool]) -> Dict[str, Dict[str, Any]]:
     """A dict of dicts; UserError names the query and the document of what is something else."""
     if not isinstance(given, Mapping):
-        raise UserError(f"{what} is a {type(given).__name__}; expected a dict of dicts: query id, document id, {number}")
+        raise UserError(
+            f"{what} is a {type(given).__name__}; expected a dict of dicts: query id, document id, {number}"
+        )
     for query, documents in given.items():
         if not isinstance(query, str):
             raise UserError(f"{what}: a query's id is {shown(query)} ({type(query).__name__}); expected str")
@@ -80,7 +82,9 @@ def evaluate_beir(
     if isinstance(encoder, (str, os.PathLike)):
         encoder = Encoder(encoder)
     if not isinstance(encoder, Encoder):
-        raise UserError(f"model is {shown(model)} ({type(model).__name__}); expected an Encoder or a SentenceTransformer")
+        raise UserError(
+            f"model is {shown(model)} ({type(model).__name__}); expected an Encoder or a SentenceTransformer"
+        )
     options: Dict[str, Any] = {"data_set": data_set, "split": split, "keep_same_ids": bool(keep_same_ids)}
     if run_file is not None:
         options["run_file"] = os.fspath(run_file)

@@ -26,7 +26,9 @@ def save(model: Any, path: PathLike) -> None:
     if not options["has_modules"]:
         raise UserError(f"{model.encoder.folder} is a plain checkpoint, which has no place for a model's settings")
     if model.encoder._arguments["options"].get("trained"):
-        raise UserError("the model's weights are those of a checkpoint (trained=); sgpt eval --save_best writes such a model")
+        raise UserError(
+            "the model's weights are those of a checkpoint (trained=); sgpt eval --save_best writes such a model"
+        )
     if os.path.exists(target) and (not os.path.isdir(target) or os.listdir(target)):
         raise UserError(f"{target} is there already; expected a new folder, or an empty one")
     partial = f"{target.rstrip('/')}.partial-{os.getpid()}"
@@ -40,7 +42,9 @@ def save(model: Any, path: PathLike) -> None:
         _update(os.path.join(partial, "config_sentence_transformers.json"), prompts)
         with open(os.path.join(partial, "modules.json"), encoding="utf-8") as file:
             transformer = next(m["path"] for m in json.load(file) if m["type"].endswith("Transformer"))
-        _update(os.path.join(partial, transformer, "sentence_bert_config.json"), {"max_seq_length": model.max_seq_length})
+        _update(
+            os.path.join(partial, transformer, "sentence_bert_config.json"), {"max_seq_length": model.max_seq_length}
+        )
         if options["brackets"]:
             _update(os.path.join(partial, "sgpt_config.json"), {"brackets": True, "version": 1})
         if os.path.isdir(target):

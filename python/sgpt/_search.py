@@ -14,7 +14,9 @@ SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 def _rows(given: Any, name: str) -> np.ndarray:
     array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
     if array.dtype.kind != "f" or array.ndim not in (1, 2):
-        raise UserError(f"{name} has the shape {array.shape} and the type {array.dtype}; expected floats [rows, dimension]")
+        raise UserError(
+            f"{name} has the shape {array.shape} and the type {array.dtype}; expected floats [rows, dimension]"
+        )
     return np.ascontiguousarray(np.atleast_2d(array), dtype=np.float32)
 
 

@@ -107,11 +107,15 @@ class SentenceTransformer:
         if backend not in (None, "torch"):  # the word that callers leave as it is
             raise UserError(f"backend is {shown(backend)}; sgpt has no other than its own: leave it out")
         for_model = _refuse_others(model_kwargs, "model_kwargs", ("dtype", "torch_dtype"))
-        for_texts = _refuse_others({**(tokenizer_kwargs or {}), **(processor_kwargs or {})}, "processor_kwargs", ("model_max_length",))
+        for_texts = _refuse_others(
+            {**(tokenizer_kwargs or {}), **(processor_kwargs or {})}, "processor_kwargs", ("model_max_length",)
+        )
         _refuse_others(config_kwargs, "config_kwargs", ())
         for name in ("torch_dtype", "dtype"):
             if dtype is None and for_model.get(name) is not None:
-                dtype = _DTYPES[one_of(str(for_model[name]).replace("torch.", ""), tuple(_DTYPES), f"model_kwargs: {name}")]
+                dtype = _DTYPES[
+                    one_of(str(for_model[name]).replace("torch.", ""), tuple(_DTYPES), f"model_kwargs: {name}")
+                ]
         if max_seq_length is None:
             max_seq_length = for_texts.get("model_max_length")
         encoder = Encoder(
@@ -206,7 +210,9 @@ class SentenceTransformer:
         if task is not None:
             one_of(task, ("query", "document"), "task")
         if output_value != "sentence_embedding":
-            raise UserError(f"output_value is {shown(output_value)}; sgpt gives 'sentence_embedding' alone, no token's own")
+            raise UserError(
+                f"output_value is {shown(output_value)}; sgpt gives 'sentence_embedding' alone, no token's own"
+            )
         one_of(precision, PRECISIONS, "precision")
         whole_number(batch_size, "batch_size")
         texts, single = texts_of(inputs)
@@ -244,15 +250,21 @@ class SentenceTransformer:
             shown_bar.update(len(texts) - shown_bar.n)
         return e
 
-    def encode_query(self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **options: Any) -> Any:
+    def encode_query(
+        self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **options: Any
+    ) -> Any:
         """``encode`` of queries, with the prompt "query" where none is given, and a query's brackets."""
         return self._encode_as("query", inputs, prompt_name, prompt, options)
 
-    def encode_document(self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **options: Any) -> Any:
+    def encode_document(
+        self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **options: Any
+    ) -> Any:
         """``encode`` of documents, with the prompt "document" where none is given, and a document's brackets."""
         return self._encode_as("document", inputs, prompt_name, prompt, options)
 
-    def _encode_as(self, task: str, inputs: Any, prompt_name: Optional[str], prompt: Optional[str], options: Dict[str, Any]) -> Any:
+    def _encode_as(
+        self, task: str, inputs: Any, prompt_name: Optional[str], prompt: Optional[str], options: Dict[str, Any]
+    ) -> Any:
         options.setdefault("task", task)
         return self.encode(inputs, prompt_name, prompt, **options)
 
@@ -329,7 +341,9 @@ class SentenceTransformer:
     def truncate_dim(self, first: Optional[int]) -> None:
         whole = self.encoder.dimension
         if first is not None and whole_number(first, "truncate_dim") > whole:
-            raise UserError(f"truncate_dim is {first}, but the model's embeddings have {whole} numbers: expected 1 to {whole}")
+            raise UserError(
+                f"truncate_dim is {first}, but the model's embeddings have {whole} numbers: expected 1 to {whole}"
+            )
         self._truncate_dim = None if first is None else int(first)
 
     @contextlib.contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 
 from ._errors import UserError
 
+
 def _is_tensor(x: Any) -> bool:
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(x, torch.Tensor)
@@ -17,7 +18,9 @@ def _array(x: Any, name: str) -> np.ndarray:
         x = [row.detach().cpu().numpy() for row in x]
     array = x.detach().cpu().numpy() if _is_tensor(x) else np.asarray(x)
     if array.dtype.kind != "f" or array.ndim not in (1, 2):
-        raise UserError(f"{name} has the shape {array.shape} and the type {array.dtype}; expected floats [rows, dimension]")
+        raise UserError(
+            f"{name} has the shape {array.shape} and the type {array.dtype}; expected floats [rows, dimension]"
+        )
     return np.atleast_2d(array)
 
 

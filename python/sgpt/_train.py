@@ -124,7 +124,9 @@ def train(
         "unfreezewte": bool(unfreezewte),
         "gradcache": bool(gradcache),
         "chunksize": 0 if chunksize == "auto" else _whole(chunksize, "chunksize"),
-        "activation_memory": None if activation_memory is None else _whole(activation_memory, "activation_memory", 0, 1 << 62),
+        "activation_memory": None
+        if activation_memory is None
+        else _whole(activation_memory, "activation_memory", 0, 1 << 62),
         "checkpoints": not no_checkpoints,
         "checkpoint_save_steps": _whole(checkpoint_save_steps, "checkpoint_save_steps", 0),
         "checkpoint_save_total_limit": _whole(checkpoint_save_total_limit, "checkpoint_save_total_limit", 0),

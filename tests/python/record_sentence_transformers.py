@@ -57,7 +57,9 @@ def outcome(model, call):
     try:
         return described(getattr(model, method)(texts, **options))
     except Exception as error:
-        return {"error": [base.__name__ for base in type(error).__mro__ if base in (ValueError, TypeError, RuntimeError)]}
+        return {
+            "error": [base.__name__ for base in type(error).__mro__ if base in (ValueError, TypeError, RuntimeError)]
+        }
 
 
 def matrix():

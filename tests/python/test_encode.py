@@ -38,7 +38,11 @@ def test_bits_are_the_programs(folder, program_encode):
         ({}, {"normalize_embeddings": True}, ["--normalize"]),
         ({}, {"truncate_dim": 7}, ["--truncate_dim", "7"]),
         ({}, {"truncate_dim": 7, "normalize_embeddings": True}, ["--truncate_dim", "7", "--normalize"]),
-        ({"truncate_dim": 9}, {"truncate_dim": 7, "normalize_embeddings": True}, ["--truncate_dim", "7", "--normalize"]),
+        (
+            {"truncate_dim": 9},
+            {"truncate_dim": 7, "normalize_embeddings": True},
+            ["--truncate_dim", "7", "--normalize"],
+        ),
         ({}, {"prompt": "find: "}, ["--prompt", "find: "]),
     ],
 )

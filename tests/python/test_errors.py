@@ -156,7 +156,9 @@ def test_a_model_out_of_the_hubs_cache(tmp_path, folder):
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(commit)
     shutil.copytree(folder, repository / "snapshots" / commit)
-    model = sgpt.SentenceTransformer("someone/small", cache_folder=tmp_path, local_files_only=True, trust_remote_code=True)
+    model = sgpt.SentenceTransformer(
+        "someone/small", cache_folder=tmp_path, local_files_only=True, trust_remote_code=True
+    )
     assert np.array_equal(model.encode("a"), sgpt.SentenceTransformer(folder).encode("a"))
 
 

@@ -28,7 +28,9 @@ def test_every_name_has_a_docstring():
 
 
 def test_only_numpy_is_imported():
-    code = "import sys, sgpt; print([m for m in ('torch', 'tqdm', 'pandas', 'sentence_transformers') if m in sys.modules])"
+    code = (
+        "import sys, sgpt; print([m for m in ('torch', 'tqdm', 'pandas', 'sentence_transformers') if m in sys.modules])"
+    )
     done = run_python(code)
     assert done.returncode == 0 and done.stdout.strip() == "[]", done.stderr
 

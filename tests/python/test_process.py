@@ -82,7 +82,9 @@ def test_a_pool_of_our_own(model):
         assert model.encode([], pool=pool).shape == (0,)
         with pytest.raises(sgpt.UserError, match="is None; expected str"):
             model.encode([*MANY, None], pool=pool, chunk_size=30)
-        assert np.array_equal(model.encode(MANY[:5], pool=pool), model.encode(MANY[:5]))  # nothing is left of the failure
+        assert np.array_equal(
+            model.encode(MANY[:5], pool=pool), model.encode(MANY[:5])
+        )  # nothing is left of the failure
     finally:
         model.stop_multi_process_pool(pool)
     with pytest.raises(sgpt.UserError, match="none that runs"):
@@ -90,7 +92,9 @@ def test_a_pool_of_our_own(model):
 
 
 def test_pickle_and_copy(folder):
-    model = sgpt.SentenceTransformer(folder, brackets=True, prompts={"sts": "x"}, truncate_dim=9, similarity_fn_name="dot")
+    model = sgpt.SentenceTransformer(
+        folder, brackets=True, prompts={"sts": "x"}, truncate_dim=9, similarity_fn_name="dot"
+    )
     model.max_seq_length = 8
     data = pickle.dumps(model)
     assert len(data) < 1000
@@ -112,6 +116,15 @@ def test_loaded_once_for_many_pickles(folder):
     gc.collect()
     first = pickle.loads(data).encoder._encoder
     assert pickle.loads(data).encoder._encoder is first
+
+
+def test_closures_of_other_programs(folder):
+    cloudpickle = pytest.importorskip("cloudpickle", reason="cloudpickle, of Ray and Spark, is not installed")
+    model = sgpt.SentenceTransformer(folder)
+    data = cloudpickle.dumps(lambda batch: {"e": model.encode_document(batch["text"])})
+    assert len(data) < 3000
+    batch = {"text": np.array(TEXTS, object)}
+    assert np.array_equal(pickle.loads(data)(batch)["e"], model.encode_document(TEXTS))
 
 
 def test_interrupt(model):

@@ -86,7 +86,9 @@ def test_mteb_gives_the_programs_figures(bracketed, cranfield, figures):
 
     class Cranfield(MockRetrievalTask):
         def load_data(self, *args, **options):
-            texts = [{"id": d["_id"], "title": d["title"], "text": d["text"]} for d in corpus if d["text"]]  # as sgpt eval
+            texts = [
+                {"id": d["_id"], "title": d["title"], "text": d["text"]} for d in corpus if d["text"]
+            ]  # as sgpt eval
             data = {
                 "corpus": Dataset.from_list(texts),
                 "queries": Dataset.from_list([{"id": q["_id"], "text": q["text"]} for q in queries]),

@@ -11,8 +11,26 @@ import pytest
 import sgpt
 from conftest import run_program
 
-OPTIONS = {"pooling": "weightedmean", "specb": True, "freezenonbias": True, "train_batch_size": 4, "epochs": 2, "lr": 1e-3}
-FLAGS = ["--pooling", "weightedmean", "--specb", "--freezenonbias", "--train_batch_size", "4", "--epochs", "2", "--lr", "1e-3"]
+OPTIONS = {
+    "pooling": "weightedmean",
+    "specb": True,
+    "freezenonbias": True,
+    "train_batch_size": 4,
+    "epochs": 2,
+    "lr": 1e-3,
+}
+FLAGS = [
+    "--pooling",
+    "weightedmean",
+    "--specb",
+    "--freezenonbias",
+    "--train_batch_size",
+    "4",
+    "--epochs",
+    "2",
+    "--lr",
+    "1e-3",
+]
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ __all__ = ["SgptDocumentEmbedder", "SgptTextEmbedder"]
 class _Embedder:
     """``model`` is a folder or a name, ``options`` SentenceTransformer's keywords; the model is loaded at the first need."""
 
-    def __init__(self, model: str, normalize_embeddings: bool = False, options: Optional[Dict[str, Any]] = None) -> None:
+    def __init__(
+        self, model: str, normalize_embeddings: bool = False, options: Optional[Dict[str, Any]] = None
+    ) -> None:
         self.model = model
         self.normalize_embeddings = normalize_embeddings
         self.options = dict(options or {})

@@ -26,7 +26,9 @@ class SgptModel:
     compared with each other: a bracket model sees all of them as queries, as ``sgpt eval --sts`` does.
     """
 
-    def __init__(self, model_name: Any, revision: Optional[str] = None, *, device: Optional[str] = None, **options: Any) -> None:
+    def __init__(
+        self, model_name: Any, revision: Optional[str] = None, *, device: Optional[str] = None, **options: Any
+    ) -> None:
         if isinstance(model_name, SentenceTransformer):
             self.model = model_name
         else:
@@ -137,7 +139,9 @@ class SgptSearch(SgptModel):
 
 def _query_text(row: Any) -> str:
     if not isinstance(row["text"], str):
-        raise UserError(f"query {row['id']} is no text but {shown(row['text'])}: SgptSearch takes plain queries, SgptModel others")
+        raise UserError(
+            f"query {row['id']} is no text but {shown(row['text'])}: SgptSearch takes plain queries, SgptModel others"
+        )
     instruction = row.get("instruction")
     return f"{row['text']} {instruction}" if instruction else row["text"]
 
