@@ -11,4 +11,15 @@ void give_threads_back_at_fork();
 /// before 5.0 can't).
 void require_threads_after_fork();
 
+/// While one lives, other threads' forks wait: for those who hold a lock of what the child will use too, where the
+/// thread that held it is gone. For a few instructions; not twice in a thread, and with no waiting for other threads
+/// within.
+class NoForkMeanwhile {
+ public:
+  NoForkMeanwhile();
+  ~NoForkMeanwhile();
+  NoForkMeanwhile(const NoForkMeanwhile&) = delete;
+  NoForkMeanwhile& operator=(const NoForkMeanwhile&) = delete;
+};
+
 }  // namespace sgpt

@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "base/fork.h"
 #include "base/message_sinks.h"
 
 namespace sgpt::log {
@@ -27,8 +28,12 @@ void warning(std::string_view line) { write_line(MessageLevel::warning, line); }
 void warning_once(std::string_view line) {
   static std::mutex mutex;
   static std::unordered_set<std::string> told;
-  const std::lock_guard lock(mutex);
-  if (told.emplace(line).second) warning(line);
+  {
+    const NoForkMeanwhile hold;
+    const std::lock_guard lock(mutex);
+    if (!told.emplace(line).second) return;
+  }
+  warning(line);
 }
 
 }  // namespace sgpt::log

@@ -1,5 +1,7 @@
 #include "base/message_sinks.h"
 
+#include "base/fork.h"
+
 #include <mutex>
 #include <utility>
 
@@ -12,10 +14,12 @@ class Sink {
  public:
   void set(Function function) {
     auto next = function ? std::make_shared<const Function>(std::move(function)) : nullptr;
+    const NoForkMeanwhile hold;
     const std::lock_guard lock(mutex_);
     function_.swap(next);
   }
   std::shared_ptr<const Function> get() {
+    const NoForkMeanwhile hold;
     const std::lock_guard lock(mutex_);
     return function_;
   }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fork.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "base/nearest_name.h"
@@ -90,6 +91,7 @@ ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& opti
 }  // namespace
 
 std::unique_ptr<Arena> ArenaPool::take() {
+  const NoForkMeanwhile hold;
   const std::lock_guard lock(mutex_);
   if (free_.empty()) return std::make_unique<Arena>(memory_);
   std::unique_ptr<Arena> arena = std::move(free_.back());
@@ -99,6 +101,7 @@ std::unique_ptr<Arena> ArenaPool::take() {
 
 void ArenaPool::give_back(std::unique_ptr<Arena> arena) noexcept {
   arena->release({});
+  const NoForkMeanwhile hold;
   const std::lock_guard lock(mutex_);
   free_.push_back(std::move(arena));
 }

@@ -13,6 +13,7 @@
 #include <dnnl.hpp>
 
 #include "backend/cpu/processor.h"
+#include "base/fork.h"
 #include "base/threads.h"
 #include "tensor/dtype.h"
 
@@ -83,10 +84,12 @@ struct OneDnnProduct::Library {
   std::shared_ptr<const Primitive> find(std::int64_t inner, std::int64_t cols) const {
     const std::pair shape{inner, cols};
     {
+      const NoForkMeanwhile hold;
       const std::shared_lock lock(mutex);
       if (const auto found = primitives.find(shape); found != primitives.end()) return found->second;
     }
     auto made = std::make_shared<const Primitive>(make(inner, cols));
+    const NoForkMeanwhile hold;
     const std::lock_guard lock(mutex);
     if (primitives.size() >= kMostPrimitives) primitives.clear();
     return primitives.emplace(shape, std::move(made)).first->second;
