@@ -2,6 +2,7 @@
 
 import os
 import queue
+import signal
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ _USUAL_CHUNK = 512  # texts
 
 
 def _work(model: str, arguments: Dict[str, Any], jobs: Any, results: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who ends the pool or goes on with it
     try:
         encoder = Encoder.__new__(Encoder)
         encoder._set_up(model, arguments, share=False)
@@ -24,11 +26,11 @@ def _work(model: str, arguments: Dict[str, Any], jobs: Any, results: Any) -> Non
         job = jobs.get()
         if job is None:
             return
-        number, texts, kind, options = job
+        place, texts, kind, options = job
         try:
-            results.put((number, encoder._embed(texts, kind, **options)))
+            results.put((place, encoder._embed(texts, kind, **options)))
         except Exception as error:
-            results.put((number, error))
+            results.put((place, error))
 
 
 def start(encoder: Encoder, count: int) -> Dict[str, Any]:
@@ -76,18 +78,24 @@ def embed(pool: Any, texts: Sequence[str], kind: str, options: Dict[str, Any], c
         raise UserError("pool is none that runs; expected what start_multi_process_pool gave")
     size = whole_number(chunk_size, "chunk_size") if chunk_size is not None else _USUAL_CHUNK
     starts = range(0, len(texts), size) if len(texts) else range(1)
+    # Numbered, for an earlier call may have been interrupted, whose results are still to come.
+    call = pool["calls"] = pool.get("calls", 0) + 1
     for number, first in enumerate(starts):
-        pool["input"].put((number, list(texts[first : first + size]), kind, options))
+        pool["input"].put(((call, number), list(texts[first : first + size]), kind, options))
     parts: List[Any] = [None] * len(starts)
     failure: Optional[Exception] = None
-    for _ in starts:
-        number, part = _result(pool)
-        if number is None:
+    missing = len(starts)
+    while missing:
+        place, part = _result(pool)
+        if place is None:
             raise part
+        if place[0] != call:
+            continue
+        missing -= 1
         if isinstance(part, Exception):
             failure = failure or part
         else:
-            parts[number] = part
+            parts[place[1]] = part
     if failure:
         raise failure
     return np.concatenate(parts)

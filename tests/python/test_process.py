@@ -53,7 +53,7 @@ def test_fork_while_another_thread_encodes(model):
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        for _ in range(5):
+        for _ in range(60):
             assert in_child(lambda: np.array_equal(model.encode(MANY), expected)) == 0
     finally:
         over.set()
@@ -85,6 +85,11 @@ def test_a_pool_of_our_own(model):
         assert np.array_equal(
             model.encode(MANY[:5], pool=pool), model.encode(MANY[:5])
         )  # nothing is left of the failure
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            model.encode(MANY * 200, pool=pool)
+            time.sleep(60)
+        assert np.array_equal(model.encode(MANY[:5], pool=pool), model.encode(MANY[:5]))  # nor of an interrupt
     finally:
         model.stop_multi_process_pool(pool)
     with pytest.raises(sgpt.UserError, match="none that runs"):
