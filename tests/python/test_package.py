@@ -68,3 +68,17 @@ def test_a_caller_is_checked(mypy, tmp_path):
     where = {**os.environ, "MYPYPATH": str(FOLDER.parent)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=where)
     assert 'incompatible type "int"' in done.stdout and "Missing named argument" in done.stdout, done.stdout
+
+
+def test_a_missing_libgomp_is_named():
+    code = """
+import importlib.abc, sys
+class Without(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "sgpt._sgpt":
+            raise ImportError("libgomp.so.1: cannot open shared object file: No such file or directory")
+sys.meta_path.insert(0, Without())
+import sgpt
+"""
+    done = run_python(code)
+    assert done.returncode == 1 and "install the package libgomp1" in done.stderr
