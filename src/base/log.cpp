@@ -5,10 +5,15 @@
 #include <string>
 #include <unordered_set>
 
+#include "base/fork.h"
+#include "base/message_sinks.h"
+
 namespace sgpt::log {
 namespace {
 
-void write_line(std::string_view prefix, std::string_view line) {
+void write_line(MessageLevel level, std::string_view line) {
+  if (const auto sink = message_sink()) return (*sink)(level, line);
+  const std::string_view prefix = level == MessageLevel::warning ? "warning: " : "";
   std::string whole;
   whole.reserve(prefix.size() + line.size() + 1);
   whole.append(prefix).append(line).push_back('\n');
@@ -17,14 +22,18 @@ void write_line(std::string_view prefix, std::string_view line) {
 
 }  // namespace
 
-void info(std::string_view line) { write_line("", line); }
-void warning(std::string_view line) { write_line("warning: ", line); }
+void info(std::string_view line) { write_line(MessageLevel::info, line); }
+void warning(std::string_view line) { write_line(MessageLevel::warning, line); }
 
 void warning_once(std::string_view line) {
   static std::mutex mutex;
   static std::unordered_set<std::string> told;
-  const std::lock_guard lock(mutex);
-  if (told.emplace(line).second) warning(line);
+  {
+    const NoForkMeanwhile hold;
+    const std::lock_guard lock(mutex);
+    if (!told.emplace(line).second) return;
+  }
+  warning(line);
 }
 
 }  // namespace sgpt::log

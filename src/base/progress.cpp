@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/message_sinks.h"
+
 namespace sgpt {
 namespace {
 
@@ -65,12 +67,15 @@ void Progress::update(std::int64_t done, std::string_view note) {
   done_ = done;
   note_ = note;
   const auto now = steady_clock::now();
-  if (now - drawn_ < (terminal_ ? kTerminalInterval : kLineInterval)) return;
+  if (now - drawn_ < (terminal_ || progress_sink() ? kTerminalInterval : kLineInterval)) return;
   drawn_ = now;
   draw(false);
 }
 
 void Progress::draw(bool last) {
+  if (const auto sink = progress_sink()) {
+    return (*sink)({.title = title_, .unit = unit_, .done = done_, .total = total_, .note = note_, .last = last});
+  }
   const double seconds = duration<double>(steady_clock::now() - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done_ - resumed_) / seconds : 0;
   std::string line = title_ + " ";

@@ -6,9 +6,13 @@
 
 #include <algorithm>
 
+#include "base/fork.h"
+
 namespace sgpt {
 
 ThreadScope::ThreadScope(int threads) : before_(omp_get_max_threads()) {
+  give_threads_back_at_fork();
+  require_threads_after_fork();
   if (threads > 0) omp_set_num_threads(threads);
 }
 

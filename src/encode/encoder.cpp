@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fork.h"
 #include "base/hub_path.h"
 #include "base/log.h"
 #include "base/nearest_name.h"
@@ -90,6 +91,7 @@ ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& opti
 }  // namespace
 
 std::unique_ptr<Arena> ArenaPool::take() {
+  const NoForkMeanwhile hold;
   const std::lock_guard lock(mutex_);
   if (free_.empty()) return std::make_unique<Arena>(memory_);
   std::unique_ptr<Arena> arena = std::move(free_.back());
@@ -99,6 +101,7 @@ std::unique_ptr<Arena> ArenaPool::take() {
 
 void ArenaPool::give_back(std::unique_ptr<Arena> arena) noexcept {
   arena->release({});
+  const NoForkMeanwhile hold;
   const std::lock_guard lock(mutex_);
   free_.push_back(std::move(arena));
 }
@@ -141,21 +144,23 @@ void Encoder::Parts::tell_once(TextKind kind) const {
   if ((before & bit) == 0) preparation.tell(kind);
 }
 
-void Encoder::Parts::embed(const TokenBatch& batch, Arena& arena, Matrix e) const {
+void Encoder::Parts::embed(const TokenBatch& batch, Arena& arena, Matrix e, const EmbeddingHead::Form& form) const {
   const Arena::Scope scope(arena);
   const PackedTexts texts = backend->place(batch, arena);
   const Matrix rows = arena.take(batch.texts(), pooled());
   const Matrix hidden = model.forward(texts, arena);
   backend->pool(texts, hidden, options.pooling, rows);
-  head.forward(rows, arena, e);
+  head.forward(rows, arena, e, form);
 }
 
-Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind kind, TextPlaces places) const {
+Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind kind, TextPlaces places,
+                                  const EncodingWay& way) const {
   const ThreadScope threads(options.threads);
   tell_once(kind);
-  PreparedTexts prepared = preparation.prepare(texts, kind, places);
+  head.require(way.form);
+  PreparedTexts prepared = (way.preparation ? *way.preparation : preparation).prepare(texts, kind, places);
   const std::vector<TokenIds>& ids = prepared.ids;
-  const std::int64_t d = dimension();
+  const std::int64_t d = head.dimension(way.form);
   Embeddings result;
   result.rows = static_cast<std::int64_t>(texts.size());
   result.dimension = d;
@@ -171,11 +176,12 @@ Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind k
 
   ArenaPool::Lease lease(arenas);
   std::vector<float> rows;
+  std::int64_t done = 0;
   for (const std::vector<std::size_t>& numbers : plan_batches(ids, options.token_budget)) {
     const auto count = static_cast<std::int64_t>(numbers.size());
     rows.resize(numbers.size() * static_cast<std::size_t>(d));
     const Matrix e(rows.data(), count, d);
-    embed(pack_texts(ids, numbers, prepared.skipped), *lease, e);
+    embed(pack_texts(ids, numbers, prepared.skipped), *lease, e, way.form);
     for (std::int64_t b = 0; b < count; ++b) {
       const std::size_t place = numbers[static_cast<std::size_t>(b)];
       if (!all_finite(e.slice(b, 1))) {
@@ -184,6 +190,8 @@ Embeddings Encoder::Parts::encode(std::span<const std::string> texts, TextKind k
       }
       std::copy_n(e.f32_row(b), d, result.values.begin() + static_cast<std::ptrdiff_t>(place) * d);
     }
+    done += count;
+    if (way.on_texts) way.on_texts(done);
   }
   return result;
 }

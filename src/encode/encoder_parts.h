@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -45,6 +47,13 @@ class ArenaPool {
   std::vector<std::unique_ptr<Arena>> free_;
 };
 
+/// How one call turns texts into embeddings, where it is not the encoder's own way.
+struct EncodingWay {
+  const TextPreparation* preparation = nullptr;  // null: the encoder's
+  EmbeddingHead::Form form = {};
+  std::function<void(std::int64_t texts)> on_texts = {};  // after each batch; may be empty
+};
+
 /// Everything is immutable after loading but the pool, which has a lock of its own.
 struct Encoder::Parts {
   /// With a backend of the caller's own (to be measured, say) or the one that the options name.
@@ -64,9 +73,13 @@ struct Encoder::Parts {
 
   std::int64_t dimension() const { return head.dimension(); }
   /// What Encoder::encode does; messages name the places.
-  Embeddings encode(std::span<const std::string> texts, TextKind kind, TextPlaces places = {}) const;
+  Embeddings encode(std::span<const std::string> texts, TextKind kind, TextPlaces places = {}) const {
+    return encode(texts, kind, places, {.form = head.form()});
+  }
+  Embeddings encode(std::span<const std::string> texts, TextKind kind, TextPlaces places, const EncodingWay& way) const;
   /// Embeddings of one packed batch, from host to host: e[B, dimension()].
-  void embed(const TokenBatch& batch, Arena& arena, Matrix e) const;
+  void embed(const TokenBatch& batch, Arena& arena, Matrix e) const { embed(batch, arena, e, head.form()); }
+  void embed(const TokenBatch& batch, Arena& arena, Matrix e, const EmbeddingHead::Form& form) const;
   /// From now on this encoder has nothing to tell of folder and prompts: another one does.
   void keep_silent() const { told = ~0U; }
 

@@ -31,16 +31,30 @@ class EmbeddingHead {
   /// than there are. The backend must outlive it.
   EmbeddingHead(Backend& backend, const std::vector<HeadModule>& modules, const Options& options);
 
+  /// How what the modules give becomes an embedding, which may differ from call to call.
+  struct Form {
+    std::optional<std::int64_t> first = {};
+    bool normalize = false;
+  };
+  /// That of the options.
+  Form form() const { return {options_.first, options_.normalize}; }
+
   /// Numbers of an embedding.
-  std::int64_t dimension() const { return options_.first.value_or(whole_); }
+  std::int64_t dimension() const { return dimension(form()); }
+  std::int64_t dimension(const Form& form) const { return form.first.value_or(whole_); }
   /// Numbers before the cut.
   std::int64_t whole_dimension() const { return whole_; }
 
   /// e[B, dimension()], on the host, from pooled[B,·], which is overwritten. A row's bits depend on that row alone.
-  void forward(Matrix pooled, Arena& arena, Matrix e) const;
+  void forward(Matrix pooled, Arena& arena, Matrix e) const { forward(pooled, arena, e, form()); }
+  /// e[B, dimension(form)]
+  void forward(Matrix pooled, Arena& arena, Matrix e, const Form& form) const;
+
+  /// Throws UserError when the form asks for more numbers than there are, or none.
+  void require(const Form& form) const;
 
  private:
-  Matrix first_columns(ConstMatrix x, Arena& arena) const;
+  Matrix first_columns(ConstMatrix x, std::int64_t first, Arena& arena) const;
 
   Backend& backend_;
   Options options_;

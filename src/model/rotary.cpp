@@ -1,5 +1,7 @@
 #include "model/rotary.h"
 
+#include "base/fork.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -89,6 +91,7 @@ ConstMatrix Turns::last() const {
 }
 
 ConstMatrix Turns::rows(std::int64_t positions) const {
+  const NoForkMeanwhile hold;
   const std::lock_guard lock(mutex_);
   if (const ConstMatrix table = last(); table.rows >= positions) return table;
   const auto length = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(positions)));

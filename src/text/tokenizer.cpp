@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/fork.h"
 #include "base/unicode.h"
 #include "sgpt/error.h"
 #include "text/added_tokens.h"
@@ -22,6 +23,7 @@ namespace {
 class WorkspacePool {
  public:
   std::unique_ptr<Bpe::Workspace> take() {
+    const NoForkMeanwhile hold;
     const std::lock_guard lock(mutex_);
     if (idle_.empty()) return std::make_unique<Bpe::Workspace>();
     auto workspace = std::move(idle_.back());
@@ -30,6 +32,7 @@ class WorkspacePool {
   }
 
   void give_back(std::unique_ptr<Bpe::Workspace> workspace) {
+    const NoForkMeanwhile hold;
     const std::lock_guard lock(mutex_);
     idle_.push_back(std::move(workspace));
   }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fork.h"
 #include "tensor/memory.h"
 
 namespace sgpt::cpu {
@@ -53,6 +54,7 @@ class WorkspacePool {
   };
 
   Lease take() {
+    const NoForkMeanwhile hold;
     const std::lock_guard lock(mutex_);
     if (free_.empty()) return {*this, std::make_unique<Workspace>()};
     auto workspace = std::move(free_.back());
@@ -62,6 +64,7 @@ class WorkspacePool {
 
  private:
   void give_back(std::unique_ptr<Workspace> workspace) {
+    const NoForkMeanwhile hold;
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(workspace));
   }
