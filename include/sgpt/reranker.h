@@ -27,6 +27,7 @@ struct RerankerOptions {
   int threads = 0;                              ///< 0: all cores
   std::string backend = "cpu";                  ///< "cpu" or "reference"
   std::optional<ComputeType> compute = {};      ///< unset: f32, or int8 where the weights are
+  std::filesystem::path adapter = {};           ///< folder of a PEFT adapter (LoRA) that is added to the weights
 };
 
 /// One question to the model. Views: the texts must stay while it is asked.

@@ -47,6 +47,7 @@ void check_paths(const RerankArguments& arguments, const fs::path& model) {
   const DataSetFolder& folder = job.data_set.folder;
   GivenPaths()
       .reads_model("--model", model)
+      .reads_model("--adapter", arguments.reranker.adapter)
       .reads("--run", job.first_stage)
       .reads("--data_path", folder.corpus())
       .reads("--data_path", folder.queries())
@@ -73,7 +74,7 @@ void run_rerank(Communicator& ranks, RerankArguments& arguments) {
   RerankerOptions& options = arguments.reranker;
   if (!arguments.text_template.empty()) options.text_template = read_template(arguments.text_template);
   if (ranks.first()) job.data_set = one_data_set(arguments);
-  const fs::path model = model_folder(arguments.model, ranks);
+  const fs::path model = model_folder(arguments.model, options.adapter, ranks);
   std::optional<RerankInput> input;  // rank 0's: a broken file is told before the model is loaded
   if (ranks.first()) {
     check_paths(arguments, model);

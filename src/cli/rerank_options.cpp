@@ -8,6 +8,7 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/model_option.h"
 #include "sgpt/error.h"
 
 namespace sgpt::cli {
@@ -38,6 +39,7 @@ void add_reranker_options(CLI::App& command, std::string& text_template, Reranke
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
       ->type_name("N")
       ->group(kGroup);
+  add_adapter_option(command, options.adapter)->group(kGroup);
   add_compute_options(command, options, kGroup);
 }
 

@@ -18,6 +18,7 @@
 #include "encode/reranker_parts.h"
 #include "formats/json_file.h"
 #include "model/branched_texts.h"
+#include "model/lora_adapter.h"
 #include "model/memory_plan.h"
 #include "sgpt/error.h"
 
@@ -59,7 +60,7 @@ ComputeType settle_compute(const ModelFolder& folder, const RerankerOptions& opt
   const LayerPlan plan = layer_plan(folder.config, backend.activation_type());
   const auto rows = std::max(options.token_budget, *options.max_length);
   const std::uint64_t needed = plan_weights(backend, folder.config, stored, {}, compute).unavoidable() + kProgramBytes +
-                               (1 + kMostWholeRows) * forward_working_bytes(plan, rows);
+                               checkpoint.replaced_bytes() + (1 + kMostWholeRows) * forward_working_bytes(plan, rows);
   require_memory(fmt::format("{}: the model", folder.path.string()), needed,
                  "use a smaller --token_budget, or weights of 16 bits (sgpt convert --dtype bf16)");
   return compute;
@@ -138,11 +139,11 @@ std::optional<std::string_view> rerank_template(std::string_view name) {
 
 Reranker::Parts::Parts(const std::filesystem::path& model_folder, const RerankerOptions& wanted,
                        std::unique_ptr<Backend> own_backend)
-    : folder(read_model_folder(model_folder)),
+    : folder(read_model_folder(model_folder, wanted.adapter)),
       options(settle(wanted, folder)),
-      ids(Tokenizer::load(folder.transformer), options.text_template, *options.max_length),
+      ids(Tokenizer::load(folder.tokenizer), options.text_template, *options.max_length),
       backend(own_backend ? std::move(own_backend) : make_backend(options.backend)),
-      checkpoint(Checkpoint::open(folder.transformer)),
+      checkpoint(open_weights(folder)),
       model(*backend, checkpoint, folder.config, {},
             options.compute.emplace(settle_compute(folder, options, *backend, checkpoint))),
       head(*backend, checkpoint, folder.config, folder.transformer / "config.json", wanted.vocabulary_rows),
