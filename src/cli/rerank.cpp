@@ -69,6 +69,21 @@ void give_result(const RerankArguments& arguments, const DataSetResult& result, 
   }
 }
 
+/// What belongs to the other kind of score is not left unused.
+void require_template_alone(const RerankArguments& arguments, bool yes_no) {
+  if (yes_no && !arguments.text_template.empty()) {
+    throw UserError(
+        fmt::format("--template {}: the score is of Qwen3-Reranker's question, which has no template; leave it "
+                    "out, or use --score query",
+                    arguments.text_template));
+  }
+  if (!yes_no && arguments.reranker.instruction != kRerankInstruction) {
+    throw UserError(
+        "--instruction: the score is the query's probability, which knows no instruction; leave it out, or "
+        "use --score yes_no");
+  }
+}
+
 void run_rerank(Communicator& ranks, RerankArguments& arguments) {
   RerankJob& job = arguments.job;
   RerankerOptions& options = arguments.reranker;
@@ -88,6 +103,7 @@ void run_rerank(Communicator& ranks, RerankArguments& arguments) {
         model, {.threads = options.threads, .backend = options.backend, .compute = options.compute}, ranks);
   }
   const Reranker reranker = Reranker::load(model, options);
+  require_template_alone(arguments, *reranker.options().yes_no);
   with_team(reranker, ranks,
             [&](const RerankerTeam& team) { give_result(arguments, rerank_run(team, job, *input), input->pairs()); });
 }

@@ -137,7 +137,7 @@ std::string RerankInput::job_line(const Reranker& reranker) const {
   }
   for (const Candidate& pair : pairs_) digest.add(pair.query), digest.add(pair.document);
   return nlohmann::json{{"model", model_identity(parts.folder, parts.checkpoint)},
-                        {"template", options.text_template},
+                        {"template", *options.yes_no ? "yes or no: " + options.instruction : options.text_template},
                         {"vocabulary_rows", options.vocabulary_rows},
                         {"max_length", *options.max_length},
                         {"backend", options.backend},
