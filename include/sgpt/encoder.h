@@ -40,6 +40,7 @@ struct EncoderOptions {
   std::string backend = "cpu";                      ///< "cpu" or "reference"
   /// A safetensors file whose tensors stand in for the folder's own, such as trained.safetensors of a run's checkpoint.
   std::filesystem::path trained = {};
+  std::filesystem::path adapter = {};  ///< folder of a PEFT adapter (LoRA) that is added to the weights; empty: none
   std::optional<ComputeType> compute = {};  ///< unset: f32, or int8 where the weights are
   PromptChoice query_prompt = {};
   PromptChoice document_prompt = {};
@@ -64,7 +65,8 @@ struct Embeddings {
 /// the same bits whatever its batch-mates, its place, the token budget and the number of threads.
 class Encoder {
  public:
-  /// Loads a sentence-transformers folder or a plain causal-LM checkpoint. Throws UserError when something in the
+  /// Loads a sentence-transformers folder, a plain causal-LM checkpoint, or a PEFT adapter whose base model is a folder
+  /// of this machine. Throws UserError when something in the
   /// folder is missing, broken or not supported, and MachineError when memory is short.
   static Encoder load(const std::filesystem::path& model_folder, const EncoderOptions& options = {});
 

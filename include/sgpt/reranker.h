@@ -18,15 +18,25 @@ namespace sgpt {
 /// The paper's templates, "A" to "I"; "{}" in them is where the document goes. Nothing for another name.
 std::optional<std::string_view> rerank_template(std::string_view name);
 
+/// What Qwen3-Reranker is asked for, where nothing else is said.
+inline constexpr std::string_view kRerankInstruction =
+    "Given a web search query, retrieve relevant passages that answer the query";
+
 struct RerankerOptions {
   /// What stands around the document, whose place is the first "{}"; the query follows its last character.
   std::string text_template = std::string(*rerank_template("G"));
   std::int64_t vocabulary_rows = 0;             ///< the first ones alone make the softmax; 0: all
-  std::optional<std::int64_t> max_length = {};  ///< tokens that the model sees; unset: as many as it has positions
+  std::optional<std::int64_t> max_length = {};  ///< tokens that the model sees; unset: as many as it has positions;
+                                                ///< of Qwen3-Reranker's question 8192
   std::int64_t token_budget = 0;                ///< tokens computed at once; 0: chosen for speed
   int threads = 0;                              ///< 0: all cores
   std::string backend = "cpu";                  ///< "cpu" or "reference"
   std::optional<ComputeType> compute = {};      ///< unset: f32, or int8 where the weights are
+  std::filesystem::path adapter = {};           ///< folder of a PEFT adapter (LoRA) that is added to the weights
+  /// Qwen3-Reranker's question in the place of the template: the score is the probability of "yes", against "no", that
+  /// the document meets query and instruction. Unset: where the model is called so.
+  std::optional<bool> yes_no = {};
+  std::string instruction = std::string(kRerankInstruction);  ///< of that question
 };
 
 /// One question to the model. Views: the texts must stay while it is asked.
@@ -51,7 +61,8 @@ class Reranker {
   /// Σ log P(token of the query | the template with the document, the query's tokens before it), in the natural
   /// logarithm: higher is better. Texts are UTF-8 and taken as they are. What stands before the document stays, and so
   /// do the text after it and the query: of a document that does not fit the beginning is cut away. Pairs with the same
-  /// document share its computation when they are asked together. Throws UserError, naming the pair's number, on
+  /// document share its computation when they are asked together. With yes_no it is the probability of "yes", from 0 to
+  /// 1, and of a pair that does not fit the document's end is cut away. Throws UserError, naming the pair's number, on
   /// invalid UTF-8, a query without a token or one that has no room, and when a score is not finite.
   std::vector<double> score(std::span<const QueryDocument> pairs) const;
   /// One query.

@@ -49,6 +49,15 @@ struct NliOptions {
   static constexpr std::int64_t kEpochs = 1;         ///< … which has no option for these
 };
 
+/// Small matrices that are trained beside frozen ones (LoRA, arXiv 2106.09685), as PEFT has them: y = W x + s · B (A
+/// x).
+struct LoraOptions {
+  std::int64_t rank = 8;               ///< r, rows of A
+  double alpha = 8;                    ///< s = alpha / rank …
+  bool rank_stabilised = false;        ///< … or alpha / √rank
+  std::string targets = "all-linear";  ///< ends of module names ("q_proj,v_proj"), or an expression for whole names
+};
+
 /// Which distributions are recorded every 100 steps.
 enum class WatchLog { none, gradients, parameters, all };
 
@@ -91,6 +100,12 @@ struct TrainOptions {
   bool freeze = false;                 ///< train nothing …
   bool freeze_non_bias = false;        ///< … but biases (BitFit)
   bool train_word_embeddings = false;  ///< … but the word embedding
+  bool train_norms = false;            ///< … but norms
+
+  /// Trained in the place of all that; what is written then is a PEFT adapter in a sentence-transformers folder.
+  std::optional<LoraOptions> lora;
+  /// The folder of a PEFT adapter of `model`, whose matrices are trained further; `lora` is unset then.
+  std::filesystem::path adapter;
 
   bool grad_cache = false;
   std::int64_t chunk_size = 1;  ///< texts a column in a chunk of GradCache; 0: chosen for batches and memory

@@ -14,6 +14,7 @@
 #include "encode/batching.h"
 #include "encode/compute_choice.h"
 #include "encode/encoder_parts.h"
+#include "model/lora_adapter.h"
 #include "retrieval/dataset.h"
 #include "sgpt/error.h"
 #include "train/model_settings.h"
@@ -129,7 +130,7 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
   const std::vector<TextExample> examples = first_examples({data}, job);
   const ModelFolder folder = read_model_folder(model_folder);
   require_trainable_modules(folder);
-  const TextPreparation preparation(Tokenizer::load(folder.transformer), folder,
+  const TextPreparation preparation(Tokenizer::load(folder.tokenizer), folder,
                                     {.brackets = options.brackets,
                                      .max_seq_length = options.max_seq_length,
                                      .query_prompt = options.query_prompt,
@@ -137,7 +138,7 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
                                      .plain_prompt = options.plain_prompt});
   const MeasuredBackend measured(options.backend, job.profile);
   Backend& backend = *measured.backend;
-  const Checkpoint checkpoint = Checkpoint::open(folder.transformer);
+  const Checkpoint checkpoint = open_weights(folder);
   const ComputeType compute =
       choose_compute_type(options.compute.value_or(ComputeType::f32), backend, matrix_type(checkpoint, folder.config),
                           WeightUse::forward_and_backward);

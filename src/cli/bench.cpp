@@ -138,7 +138,8 @@ void add_latency(CLI::App& bench) {
       ->capture_default_str();
   add_encoder_options(*job, options->encoder);
   job->callback([options] {
-    print(bench::bench_latency(model_folder(options->model), options->data, options->queries, options->encoder),
+    print(bench::bench_latency(model_folder(options->model, options->encoder.adapter), options->data, options->queries,
+                               options->encoder),
           options->json);
   });
 }
@@ -163,7 +164,8 @@ void add_bench(CLI::App& app) {
   add_profile(*encode_job, encode->encode.profile);
   add_encoder_options(*encode_job, encode->encoder);
   encode_job->callback([encode] {
-    print(bench::bench_encode(model_folder(encode->model), encode->data, encode->encode, encode->encoder),
+    print(bench::bench_encode(model_folder(encode->model, encode->encoder.adapter), encode->data, encode->encode,
+                              encode->encoder),
           encode->json);
   });
 

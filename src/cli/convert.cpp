@@ -21,6 +21,8 @@ struct ConvertArguments {
   std::filesystem::path model;
   std::string output;
   std::string type;
+  std::filesystem::path adapter;
+  bool merge_adapter = false;
   std::uint64_t shard_bytes = ConvertOptions{}.shard_bytes;
 };
 
@@ -40,8 +42,14 @@ void run_convert(const ConvertArguments& arguments) {
     }
     progress->update(static_cast<std::int64_t>(done / kMegabyte));
   };
-  const std::filesystem::path model = model_folder(arguments.model);
-  GivenPaths().reads("MODEL", model).makes_folder("OUTPUT", arguments.output).check();
+  options.adapter = arguments.adapter;
+  options.merge_adapter = arguments.merge_adapter;
+  const std::filesystem::path model = model_folder(arguments.model, options.adapter);
+  GivenPaths()
+      .reads("MODEL", model)
+      .reads("--adapter", options.adapter)
+      .makes_folder("OUTPUT", arguments.output)
+      .check();
   const ConvertResult result = convert_model(model, arguments.output, options);
   progress.reset();
   log::info(fmt::format("{}: {} tensors as {}, {:.2f} GB in {} {}", arguments.output, result.tensors, arguments.type,
@@ -67,6 +75,11 @@ void add_convert(CLI::App& app) {
       ->required()
       ->check(CLI::IsMember(std::vector<std::string>{"bf16", "f16", "f32", "int8"}))
       ->type_name("TYPE");
+  add_adapter_option(*command, arguments->adapter);
+  command->add_flag(
+      names("--merge_adapter"), arguments->merge_adapter,
+      "Write the model with the adapter of --adapter added to its weights, or, where MODEL is an adapter, "
+      "its base model with it");
   command
       ->add_option(names("--shard_size"), arguments->shard_bytes,
                    "Data in one file of weights at most; larger models are cut into several. Bytes, or 500MB, 5GB")

@@ -58,6 +58,7 @@ void add_dev_options(CLI::App& command, DevArguments& arguments) {
 EncoderOptions evaluation_options(const TrainOptions& options, const DevArguments& arguments) {
   EncoderOptions result;
   result.brackets = options.brackets;
+  result.adapter = options.adapter;
   result.pooling = {options.pooling};
   result.max_seq_length = options.max_seq_length;
   result.query_prompt.text = options.query_prompt;
@@ -66,6 +67,14 @@ EncoderOptions evaluation_options(const TrainOptions& options, const DevArgument
   result.threads = options.threads;
   result.backend = options.backend;
   return result;
+}
+
+Encoder load_trained(const TrainOptions& options, const DevArguments& arguments) {
+  EncoderOptions own = evaluation_options(options, arguments);
+  own.adapter.clear();
+  if (!options.lora && options.adapter.empty()) return Encoder::load(options.output, own);
+  own.adapter = options.output;
+  return Encoder::load(options.model, own);
 }
 
 void run_dev_evaluation(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch,
@@ -81,8 +90,8 @@ void run_dev_evaluation(const TrainOptions& options, const DevArguments& argumen
   }
   if (arguments.no_training) watch.start({.options = options});
   on_start();
-  const Encoder encoder =
-      Encoder::load(arguments.no_training ? options.model : options.output, evaluation_options(options, arguments));
+  const Encoder encoder = arguments.no_training ? Encoder::load(options.model, evaluation_options(options, arguments))
+                                                : load_trained(options, arguments);
   const DevMetrics metrics = evaluate_dev(encoder, folder, arguments.corpus_max_size);
   std::string line;
   std::vector<NamedNumber> numbers;

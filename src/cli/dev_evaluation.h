@@ -26,6 +26,9 @@ void add_dev_options(CLI::App& command, DevArguments& arguments);
 /// How the encoder that evaluates is loaded: as the model was trained.
 EncoderOptions evaluation_options(const TrainOptions& options, const DevArguments& arguments);
 
+/// What was trained: the folder that training wrote, over the model that the run began with where that is an adapter.
+Encoder load_trained(const TrainOptions& options, const DevArguments& arguments);
+
 /// Evaluates `model` (the base model with --no_training, otherwise what was trained) where --train_data is a folder
 /// with MS MARCO's dev files; prints the result, and tells `watch` of it. Where files are missing it says so;
 /// with --no_training, when there is nothing else to do, it throws UserError. Calls `on_start` when all that watches

@@ -43,12 +43,13 @@ void encode(const EncoderTeam& team, EncodeFileJob job) {
 
 void run(Communicator& ranks, Options& options) {
   options.job.format = format_from(options.format);
-  const std::filesystem::path folder = model_folder(options.model, ranks);
+  const std::filesystem::path folder = model_folder(options.model, options.encoder.adapter, ranks);
   if (ranks.first()) {
     require_writable(options.job.output);
     GivenPaths()
         .reads("--input", options.job.input)
         .reads_model("--model", folder)
+        .reads_model("--adapter", options.encoder.adapter)
         .writes_resumable("--output", options.job.output, ".progress")
         .check();
   }

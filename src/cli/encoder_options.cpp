@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/model_option.h"
 #include "sgpt/error.h"
 
 namespace sgpt::cli {
@@ -92,6 +93,7 @@ void add_encoder_options(CLI::App& command, EncoderOptions& options) {
                        "it, whose files do not say so");
   for (CLI::Option* option : {brackets, no_brackets, pooling, attention, normalize, length, first, eos})
     option->group(kGroup);
+  add_adapter_option(command, options.adapter)->group(kGroup);
   add_computing(command, options, kGroup);
 }
 

@@ -17,8 +17,8 @@ class Option;
 namespace sgpt::cli {
 
 /// Adds --specb/--no-specb, --pooling, --attention, --normalize, --truncate_dim, --max_seq_length, --append_eos_token,
-/// --token_budget, --threads, --backend and --dtype to a command. Parsing writes what the user said into `options`,
-/// range-checked; what was not said stays as it is. `options` must live until parsing is over.
+/// --adapter, --token_budget, --threads, --backend and --dtype to a command. Parsing writes what the user said into
+/// `options`, range-checked; what was not said stays as it is. `options` must live until parsing is over.
 void add_encoder_options(CLI::App& command, EncoderOptions& options);
 
 /// Adds --prompt and --prompt_name, of a command all of whose texts are of one kind. Returns both.

@@ -16,6 +16,7 @@
 #include "cli/given_paths.h"
 #include "cli/model_option.h"
 #include "cli/ranks.h"
+#include "model/model_folder.h"
 #include "model/model_folder_writer.h"
 #include "retrieval/beir_evaluation.h"
 #include "retrieval/corpus_index.h"
@@ -99,10 +100,11 @@ void run_eval(Communicator& ranks, const EvalArguments& arguments) {
     check_paths(arguments, data_sets, arguments.model);
   }
   if (!arguments.checkpoints.empty()) return evaluate_checkpoints(ranks, arguments, data_sets);
-  const fs::path folder = model_folder(arguments.model, ranks);
+  EncoderOptions options = arguments.encoder;
+  const fs::path folder = model_folder(arguments.model, options.adapter, ranks);
   if (ranks.first()) check_paths(arguments, data_sets, folder);
-  if (ranks.first() && arguments.update_card) check_model_card(folder);
-  const Encoder encoder = load_encoder(folder, arguments.encoder, ranks, [&](const Encoder& loaded) {
+  if (ranks.first() && arguments.update_card) check_model_card(read_model_folder(folder, options.adapter).path);
+  const Encoder encoder = load_encoder(folder, options, ranks, [&](const Encoder& loaded) {
     return recorded_compute_type(loaded, arguments, data_sets);
   });
   with_team(encoder, ranks, [&](const EncoderTeam& team) { evaluate(team, arguments, data_sets); });

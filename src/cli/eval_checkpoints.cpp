@@ -91,6 +91,12 @@ std::vector<DataSetResult> evaluate(Communicator& ranks, const EvalArguments& ar
 
 void evaluate_checkpoints(Communicator& ranks, const EvalArguments& arguments,
                           const std::vector<NamedDataSet>& data_sets) {
+  if (!arguments.encoder.adapter.empty()) {
+    throw UserError(
+        fmt::format("--adapter {} and --checkpoints were given: the checkpoints are of models as they were "
+                    "trained; leave one of the two out",
+                    arguments.encoder.adapter.string()));
+  }
   const std::vector<RunCheckpoint> checkpoints = checkpoints_of_run(arguments.checkpoints);
   require_same_steps(ranks, checkpoints);
   const fs::path base =

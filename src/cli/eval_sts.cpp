@@ -91,7 +91,8 @@ void evaluate_sts_file(Communicator& ranks, const EvalArguments& arguments) {
   }
   EncoderOptions options = arguments.encoder;
   if (!options.brackets) options.brackets = false;
-  const Encoder encoder = load_encoder(model_folder(arguments.model, ranks), options, ranks);
+  const std::filesystem::path folder = model_folder(arguments.model, options.adapter, ranks);
+  const Encoder encoder = load_encoder(folder, options, ranks);
   with_team(encoder, ranks, [&](const EncoderTeam& team) {
     const StsResult result = evaluate_sts(team, pairs);
     tell(encoder, arguments, result, pairs.scores.size());

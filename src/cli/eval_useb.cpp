@@ -71,7 +71,8 @@ void evaluate_useb_folder(Communicator& ranks, const EvalArguments& arguments) {
   if (!options.brackets) options.brackets = false;
   if (!options.normalize) options.normalize = !arguments.not_normalized;
   if (!options.max_seq_length) options.max_seq_length = kTokens;
-  const Encoder encoder = load_encoder(model_folder(arguments.model, ranks), options, ranks);
+  const std::filesystem::path folder = model_folder(arguments.model, options.adapter, ranks);
+  const Encoder encoder = load_encoder(folder, options, ranks);
   with_team(encoder, ranks, [&](const EncoderTeam& team) {
     const UsebResult result = data->evaluate(team);
     const std::string& model = encoder.parts().folder.name;

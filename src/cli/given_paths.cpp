@@ -71,7 +71,7 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
 std::string shown(const GivenPath& given) { return fmt::format("{} {}", given.option, given.path.string()); }
 
 bool makes_a_model(const fs::path& file) {
-  static constexpr std::array<std::string_view, 13> kNames{"config.json",
+  static constexpr std::array<std::string_view, 14> kNames{"config.json",
                                                            "modules.json",
                                                            "tokenizer.json",
                                                            "tokenizer_config.json",
@@ -83,6 +83,7 @@ bool makes_a_model(const fs::path& file) {
                                                            "sentence_bert_config.json",
                                                            "config_sentence_transformers.json",
                                                            "sgpt_config.json",
+                                                           "adapter_config.json",
                                                            "README.md"};
   const std::string name = file.filename().string();
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end() || name.ends_with(".safetensors") ||

@@ -14,6 +14,7 @@
 #include "model/checkpoint.h"
 #include "model/family.h"
 #include "model/layer_plan.h"
+#include "model/lora_adapter.h"
 #include "model/memory_plan.h"
 #include "model/model_folder.h"
 #include "sgpt/tokenizer.h"
@@ -28,6 +29,7 @@ constexpr std::int64_t kMost = std::int64_t{1} << 24;
 
 struct InfoArguments {
   std::filesystem::path model;
+  std::filesystem::path adapter;
   bool json = false;
   std::int64_t token_budget = 2048;
   std::int64_t batch = 32;
@@ -82,7 +84,7 @@ Json types_on_disk(const Checkpoint& checkpoint) {
 /// What the tokenizer itself puts around a text; null where there is no tokenizer.
 Json special_tokens(const ModelFolder& model) {
   if (!files::exists(model.tokenizer_file())) return {};
-  const Tokenizer tokenizer = Tokenizer::load(model.transformer);
+  const Tokenizer tokenizer = Tokenizer::load(model.tokenizer);
   const auto tokens = [&](const std::vector<std::int32_t>& ids) {
     Json list = Json::array();
     for (const std::int32_t id : ids) list.push_back(tokenizer.decode({&id, 1}));
@@ -97,6 +99,8 @@ Json describe(const ModelFolder& model, const Checkpoint& checkpoint, const Info
   Json info;
   info["name"] = model.name;
   info["path"] = model.path.string();
+  info["adapter"] = model.adapter.empty() ? Json() : Json(model.adapter.string());
+  info["base"] = model.adapter.empty() ? Json() : Json(model.transformer.string());
   info["format"] = model.has_modules ? "sentence-transformers" : "checkpoint";
   info["architecture"] = model.config.family->model_type;
   info["hidden_size"] = model.config.hidden;
@@ -210,6 +214,10 @@ void print(const Json& info, const InfoArguments& arguments) {
   const Json& memory = info["memory"];
   line("name", "{}", info["name"].get<std::string>());
   line("format", "{}", info["format"] == "checkpoint" ? "plain checkpoint" : "sentence-transformers folder");
+  if (!info["adapter"].is_null()) {
+    line("adapter", "{}, added to the weights of {}", info["adapter"].get<std::string>(),
+         info["base"].get<std::string>());
+  }
   line("family", "{}", info["architecture"].get<std::string>());
   line("size", "hidden {}, layers {}, heads {}, vocabulary {}: {:.1f} million parameters",
        info["hidden_size"].get<std::int64_t>(), info["layers"].get<std::int64_t>(), info["heads"].get<std::int64_t>(),
@@ -247,8 +255,9 @@ void print(const Json& info, const InfoArguments& arguments) {
 }
 
 void run_info(InfoArguments arguments) {
-  const ModelFolder model = read_model_folder(model_folder(arguments.model));
-  const Checkpoint checkpoint = Checkpoint::open(model.transformer);
+  const std::filesystem::path folder = model_folder(arguments.model, arguments.adapter);
+  const ModelFolder model = read_model_folder(folder, arguments.adapter);
+  const Checkpoint checkpoint = open_weights(model);
   for (const ParameterInfo& parameter : decoder_parameters(model.config)) {
     const CheckpointTensor& matrix = require_parameter(checkpoint, parameter);
     if (matrix.type == DType::i8) checkpoint.scales_of(matrix);
@@ -269,6 +278,7 @@ void add_info(CLI::App& app) {
       "info", "Show what is in a model folder: sizes, types, pooling, brackets, and the memory it will take");
   auto arguments = std::make_shared<InfoArguments>();
   add_model_option(*command, "MODEL", arguments->model);
+  add_adapter_option(*command, arguments->adapter);
   command->add_flag(names("--json"), arguments->json, "Print JSON");
   const auto number = [&](const char* name, std::int64_t& value, const char* help) {
     return command->add_option(names(name), value, help)

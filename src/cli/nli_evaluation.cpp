@@ -56,7 +56,7 @@ void check_sts_parts(const TrainOptions& options) {
 void run_sts_test(const TrainOptions& options, const DevArguments& arguments, RunWatch& watch) {
   const std::filesystem::path csv = options.output / kStsTestCsv;
   if (options.nli->sts.empty() || files::exists(csv)) return;
-  const Encoder encoder = Encoder::load(options.output, evaluation_options(options, arguments));
+  const Encoder encoder = load_trained(options, arguments);
   const StsResult result = score(encoder, options, "test");
   append_sts_row(csv, {.result = result});
   Scores scores;

@@ -59,12 +59,23 @@ std::filesystem::path model_folder(const std::filesystem::path& model, Communica
   return model_folder(model);
 }
 
+std::filesystem::path model_folder(const std::filesystem::path& model, std::filesystem::path& adapter,
+                                   Communicator& ranks) {
+  if (ranks.first()) {
+    std::filesystem::path unused = adapter;
+    model_folder(model, unused);
+  }
+  ranks.barrier();
+  return model_folder(model, adapter);
+}
+
 Encoder load_encoder(const std::filesystem::path& folder, EncoderOptions options, Communicator& ranks,
                      const RecordedType& recorded) {
   if (options.threads == 0) options.threads = default_threads(ranks);
   // Said aloud, brackets and pooling need no word about a folder that does not know them.
-  if (!ranks.first() && !options.brackets) options.brackets = read_model_folder(folder).brackets.value_or(false);
-  if (!ranks.first() && options.pooling.empty()) options.pooling = read_model_folder(folder).pooling;
+  if (!ranks.first() && !options.brackets)
+    options.brackets = read_model_folder(folder, options.adapter).brackets.value_or(false);
+  if (!ranks.first() && options.pooling.empty()) options.pooling = read_model_folder(folder, options.adapter).pooling;
   const bool automatic = options.compute == ComputeType::automatic;
   if (!ranks.alone() && automatic) options.compute = common_compute_type(folder, options, ranks);
   std::optional<Encoder> encoder = Encoder::load(folder, options);

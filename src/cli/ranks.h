@@ -21,6 +21,10 @@ int default_threads(const Communicator& ranks);
 /// look for it.
 std::filesystem::path model_folder(const std::filesystem::path& model, Communicator& ranks);
 
+/// The same of a model and its adapter.
+std::filesystem::path model_folder(const std::filesystem::path& model, std::filesystem::path& adapter,
+                                   Communicator& ranks);
+
 /// The type in which embeddings that are there already were computed; nothing when there are none.
 using RecordedType = std::function<std::optional<ComputeType>(const Encoder&)>;
 

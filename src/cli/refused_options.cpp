@@ -18,7 +18,7 @@ struct RefusedOption {
   const char* instead;
 };
 
-constexpr std::array<RefusedOption, 10> kRefused{{
+constexpr std::array<RefusedOption, 11> kRefused{{
     {"--use_pre_trained_model", false, "say what the model's folder says with --pooling, --specb and --max_seq_length"},
     {"--use_amp", false, "use --dtype bf16, or leave it out for exact f32"},
     {"--add_special_token", false, "use --specb, whose brackets are in the vocabulary already"},
@@ -29,6 +29,7 @@ constexpr std::array<RefusedOption, 10> kRefused{{
      "the pooled hidden states are the embedding; train more of the model instead, without --freeze"},
     {"--outfeats", true, "an embedding is as long as a hidden state; choose a model of that hidden size"},
     {"--linearthenpool", false, "there are no added linear layers (--addxlinear) that it could move"},
+    {"--lora_dropout", true, "LoRA is trained without dropout here, so that a run repeats to the bit; leave it out"},
     {"--useact", false, "there are no added linear layers (--addxlinear) that it could be for"},
 }};
 

@@ -47,6 +47,7 @@ void check_paths(const RerankArguments& arguments, const fs::path& model) {
   const DataSetFolder& folder = job.data_set.folder;
   GivenPaths()
       .reads_model("--model", model)
+      .reads_model("--adapter", arguments.reranker.adapter)
       .reads("--run", job.first_stage)
       .reads("--data_path", folder.corpus())
       .reads("--data_path", folder.queries())
@@ -68,12 +69,27 @@ void give_result(const RerankArguments& arguments, const DataSetResult& result, 
   }
 }
 
+/// What belongs to the other kind of score is not left unused.
+void require_template_alone(const RerankArguments& arguments, bool yes_no) {
+  if (yes_no && !arguments.text_template.empty()) {
+    throw UserError(
+        fmt::format("--template {}: the score is of Qwen3-Reranker's question, which has no template; leave it "
+                    "out, or use --score query",
+                    arguments.text_template));
+  }
+  if (!yes_no && arguments.reranker.instruction != kRerankInstruction) {
+    throw UserError(
+        "--instruction: the score is the query's probability, which knows no instruction; leave it out, or "
+        "use --score yes_no");
+  }
+}
+
 void run_rerank(Communicator& ranks, RerankArguments& arguments) {
   RerankJob& job = arguments.job;
   RerankerOptions& options = arguments.reranker;
   if (!arguments.text_template.empty()) options.text_template = read_template(arguments.text_template);
   if (ranks.first()) job.data_set = one_data_set(arguments);
-  const fs::path model = model_folder(arguments.model, ranks);
+  const fs::path model = model_folder(arguments.model, options.adapter, ranks);
   std::optional<RerankInput> input;  // rank 0's: a broken file is told before the model is loaded
   if (ranks.first()) {
     check_paths(arguments, model);
@@ -87,6 +103,7 @@ void run_rerank(Communicator& ranks, RerankArguments& arguments) {
         model, {.threads = options.threads, .backend = options.backend, .compute = options.compute}, ranks);
   }
   const Reranker reranker = Reranker::load(model, options);
+  require_template_alone(arguments, *reranker.options().yes_no);
   with_team(reranker, ranks,
             [&](const RerankerTeam& team) { give_result(arguments, rerank_run(team, job, *input), input->pairs()); });
 }

@@ -8,6 +8,7 @@
 #include "base/mapped_file.h"
 #include "cli/command.h"
 #include "cli/encoder_options.h"
+#include "cli/model_option.h"
 #include "sgpt/error.h"
 
 namespace sgpt::cli {
@@ -25,6 +26,19 @@ void add_reranker_options(CLI::App& command, std::string& text_template, Reranke
   constexpr const char* kGroup = "How a query is scored";
   add_template_option(command, text_template, kGroup);
   command
+      .add_option_function<std::string>(
+          names("--score"), [&options](const std::string& kind) { options.yes_no = kind == "yes_no"; },
+          "What a score is: query, how probable the query is after the document; yes_no, how probable the answer "
+          "\"yes\" "
+          "is to Qwen3-Reranker's question. By default yes_no of a model that is called Qwen3-Reranker, else query")
+      ->check(CLI::IsMember({"query", "yes_no"}))
+      ->type_name("KIND")
+      ->group(kGroup);
+  command.add_option(names("--instruction"), options.instruction, "With yes_no: what the document is wanted for")
+      ->type_name("TEXT")
+      ->capture_default_str()
+      ->group(kGroup);
+  command
       .add_option(names("--vocabulary_rows"), options.vocabulary_rows,
                   "Rows of the output layer that make the softmax, the first ones; 0: all (SGPT's notebook took 50257, "
                   "which differs for GPT-J)")
@@ -34,10 +48,12 @@ void add_reranker_options(CLI::App& command, std::string& text_template, Reranke
   command
       .add_option_function<std::int64_t>(
           names("--max_length"), [&options](const std::int64_t& n) { options.max_length = n; },
-          "Tokens that the model sees; a longer document loses its beginning. By default all its positions")
+          "Tokens that the model sees; a longer document loses its beginning. By default all its positions; "
+          "with yes_no 8192, and the document loses its end")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
       ->type_name("N")
       ->group(kGroup);
+  add_adapter_option(command, options.adapter)->group(kGroup);
   add_compute_options(command, options, kGroup);
 }
 

@@ -16,8 +16,8 @@ namespace sgpt::cli {
 /// Adds --template, under a heading of the help.
 CLI::Option* add_template_option(CLI::App& command, std::string& text_template, const char* group);
 
-/// Adds --template, --vocabulary_rows, --max_length and the options of computing. What --template names is read by
-/// read_template, not in parsing.
+/// Adds --template, --score, --instruction, --vocabulary_rows, --max_length and the options of computing. What
+/// --template names is read by read_template, not in parsing.
 void add_reranker_options(CLI::App& command, std::string& text_template, RerankerOptions& options);
 
 /// The template that a letter stands for, or a file's content as it is. Throws UserError when there is no such file.

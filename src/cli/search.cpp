@@ -269,19 +269,21 @@ void run_search(const SearchArguments& arguments) {
   if (arguments.corpus == "-" && (questions.size() == 0 || arguments.queries_file == "-")) {
     throw UserError("search: corpus and queries cannot both come from stdin; name a file for one of them");
   }
-  const std::filesystem::path model = model_folder(arguments.model);
+  EncoderOptions options = arguments.encoder;
+  const std::filesystem::path model = model_folder(arguments.model, options.adapter);
   const std::filesystem::path language_model =
       arguments.rerank.empty() ? std::filesystem::path() : model_folder(arguments.rerank);
   GivenPaths()
       .reads("--corpus", arguments.corpus)
       .reads("--queries", arguments.queries_file)
       .reads_model("--model", model)
+      .reads_model("--adapter", options.adapter)
       .reads_model("--rerank", language_model)
       .reads("--template", template_file(arguments.text_template))
       .writes_resumable("--cache", arguments.cache)
       .check();
   const std::optional<Reranker> reranker = load_reranker(language_model, arguments);
-  const Encoder encoder = load_encoder(model, arguments.encoder, this_process_alone(), [&](const Encoder& loaded) {
+  const Encoder encoder = load_encoder(model, options, this_process_alone(), [&](const Encoder& loaded) {
     return CorpusIndex::recorded_compute_type(loaded, arguments.corpus, arguments.cache);
   });
   tell_similarity(arguments.similarity, folder_similarity(encoder));

@@ -60,7 +60,7 @@ Choice choose(const Options& options) {
     TextPreparation::Options wanted{
         .brackets = false, .plain_prompt = options.prompt, .append_eos_token = options.append_eos_token};
     if (options.max_tokens != kAll) wanted.max_seq_length = static_cast<std::int64_t>(options.max_tokens);
-    Tokenizer tokenizer = Tokenizer::load(folder.transformer);
+    Tokenizer tokenizer = Tokenizer::load(folder.tokenizer);
     TextPreparation preparation(tokenizer, folder, wanted);
     preparation.tell(TextKind::plain);
     return {std::move(tokenizer), true, std::move(preparation)};
@@ -70,7 +70,7 @@ Choice choose(const Options& options) {
   }
   const std::filesystem::path folder = model_folder(options.model);
   const bool beside = files::exists(folder / "tokenizer.json") || files::exists(folder / "vocab.json");
-  Tokenizer tokenizer = Tokenizer::load(beside ? folder : read_model_folder(folder).transformer);
+  Tokenizer tokenizer = Tokenizer::load(beside ? folder : read_model_folder(folder).tokenizer);
   if (options.special_tokens) return {std::move(tokenizer), *options.special_tokens};
   const bool asks = tokenizer.special_tokens().size() > 0;  // else a tokenizer without a model does as well
   return {std::move(tokenizer), asks && !read_model_folder(folder).brackets.value_or(false)};

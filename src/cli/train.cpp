@@ -69,7 +69,7 @@ void check_paths(const TrainOptions& options) {
     return std::filesystem::path(files::without_slash(options.output).string() + suffix);
   };
   GivenPaths paths;
-  paths.reads_model("--model_name", options.model);
+  paths.reads_model("--model_name", options.model).reads_model("--adapter", options.adapter);
   const std::filesystem::path& data = options.train_data.empty() ? options.msmarco.folder : options.train_data;
   if (options.nli) {
     paths.reads("--nli", options.nli->file).reads("--sts", options.nli->sts);
@@ -109,7 +109,7 @@ void train_on(Communicator& ranks, TrainOptions options, const DevArguments& dev
     if (signal != 0)
       throw ended(signal, stopping, "stopped by a signal before the run began; the same command begins it");
   };
-  options.model = model_folder(options.model, ranks);
+  options.model = model_folder(options.model, options.adapter, ranks);
   if (ranks.first()) check_paths(options);
   if (ranks.first() && options.nli) check_sts_parts(options);
   if (options.wandb) signals.emplace();

@@ -166,8 +166,62 @@ void add_parameters(CLI::App& command, TrainOptions& options) {
   command.add_flag(names("--freeze"), options.freeze, "Train nothing but what --freezenonbias or --unfreezewte say")
       ->group(group);
   command
+      .add_flag(names("--train_norms"), options.train_norms,
+                "Train the norms alone; with --freezenonbias, norms and biases")
+      ->group(group);
+  command
       .add_flag(names("--unfreezewte"), options.train_word_embeddings,
                 "Train the word embedding, also when the rest is frozen")
+      ->group(group);
+}
+
+void add_lora(CLI::App& command, TrainOptions& options) {
+  const char* group = "LoRA: small matrices are trained beside frozen ones, and saved as a PEFT adapter";
+  CLI::Option* rank = command.add_option_function<std::int64_t>(
+      names("--lora_r"),
+      [&options](const std::int64_t& r) {
+        if (!options.lora) options.lora.emplace();
+        options.lora->rank = r;
+      },
+      "Train LoRA, with matrices of this rank");
+  rank->check(CLI::Range(std::int64_t{1}, kMost))->type_name("N")->group(group);
+  const auto set = [&options](auto LoraOptions::*member) {
+    return [&options, member](const auto& value) {
+      if (!options.lora) options.lora.emplace();
+      (*options.lora).*member = value;
+    };
+  };
+  command
+      .add_option_function<double>(names("--lora_alpha"), set(&LoraOptions::alpha),
+                                   "Alpha: the product of the two is multiplied by alpha / rank")
+      ->needs(rank)
+      ->check(CLI::Validator(not_negative, ""))
+      ->type_name("X")
+      ->default_str("8")
+      ->group(group);
+  command
+      .add_option_function<std::string>(
+          names("--lora_targets"), set(&LoraOptions::targets),
+          "Beside which matrices: all-linear; ends of their names, separated by commas (q_proj,v_proj); or a regular "
+          "expression for whole names")
+      ->needs(rank)
+      ->type_name("NAMES")
+      ->default_str("all-linear")
+      ->group(group);
+  command
+      .add_flag_callback(
+          names("--use_rslora"),
+          [&options] {
+            if (!options.lora) options.lora.emplace();
+            options.lora->rank_stabilised = true;
+          },
+          "Multiply by alpha / sqrt(rank) instead (rank-stabilised)")
+      ->needs(rank)
+      ->group(group);
+  add_adapter_option(command, options.adapter)
+      ->description(
+          "A PEFT adapter (LoRA) of the model, whose matrices are trained further: a folder with "
+          "adapter_config.json. So is a model that is an adapter itself")
       ->group(group);
 }
 
@@ -256,6 +310,7 @@ void add_train_options(CLI::App& command, TrainOptions& options, DevArguments& d
   add_texts(command, options);
   add_steps(command, options);
   add_parameters(command, options);
+  add_lora(command, options);
   add_checkpoints(command, options);
   add_dev_options(command, dev);
   add_watch_options(command, options);

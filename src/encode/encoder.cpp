@@ -14,6 +14,7 @@
 #include "encode/compute_choice.h"
 #include "encode/encoder_parts.h"
 #include "model/finite.h"
+#include "model/lora_adapter.h"
 #include "model/memory_plan.h"
 #include "sgpt/error.h"
 
@@ -59,16 +60,18 @@ EncoderOptions settle(EncoderOptions options, const ModelFolder& folder) {
 }
 
 Checkpoint open_weights(const ModelFolder& folder, const std::filesystem::path& trained) {
-  Checkpoint weights = Checkpoint::open(folder.transformer);
+  Checkpoint weights = open_weights(folder);
   if (!trained.empty()) weights.replace_with(trained);
   return weights;
 }
 
 /// Refuses weights that do not fit, with a batch, into what memory is free.
-void require_fitting(const ModelFolder& folder, const EncoderOptions& options, const Backend& backend, DType stored,
-                     ComputeType compute) {
+void require_fitting(const ModelFolder& folder, const EncoderOptions& options, const Backend& backend,
+                     const Checkpoint& checkpoint, ComputeType compute) {
+  const DType stored = matrix_type(checkpoint, folder.config);
   const auto needed = [&](DType type) {
-    return plan_weights(backend, folder.config, type, {}, compute).unavoidable() + kProgramBytes;
+    return plan_weights(backend, folder.config, type, {}, compute).unavoidable() + kProgramBytes +
+           checkpoint.replaced_bytes();
   };
   const std::uint64_t weights = needed(stored), halves = needed(DType::bf16);
   const std::uint64_t batch =
@@ -84,7 +87,7 @@ ComputeType settle_compute(const ModelFolder& folder, const EncoderOptions& opti
                            const Checkpoint& checkpoint) {
   const DType stored = matrix_type(checkpoint, folder.config);
   const ComputeType compute = choose_compute_type(options.compute, backend, stored);
-  require_fitting(folder, options, backend, stored, compute);
+  require_fitting(folder, options, backend, checkpoint, compute);
   return compute;
 }
 
@@ -108,9 +111,9 @@ void ArenaPool::give_back(std::unique_ptr<Arena> arena) noexcept {
 
 Encoder::Parts::Parts(const std::filesystem::path& model_folder, const EncoderOptions& wanted,
                       std::unique_ptr<Backend> own_backend)
-    : folder(with_attention(read_model_folder(model_folder), wanted)),
+    : folder(with_attention(read_model_folder(model_folder, wanted.adapter), wanted)),
       options(settle(wanted, folder)),
-      preparation(Tokenizer::load(folder.transformer), folder,
+      preparation(Tokenizer::load(folder.tokenizer), folder,
                   {.brackets = wanted.brackets,
                    .max_seq_length = wanted.max_seq_length,
                    .query_prompt = wanted.query_prompt,

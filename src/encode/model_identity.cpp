@@ -49,11 +49,18 @@ class Checksum {
 
 std::string model_identity(const Encoder& encoder) {
   const Encoder::Parts& parts = encoder.parts();
-  std::string result = model_identity(parts.folder.transformer, parts.checkpoint, encoder.options().trained);
+  std::string result = model_identity(parts.folder, parts.checkpoint, encoder.options().trained);
   for (const HeadModule& module : parts.folder.head) {
     if (!module.dense) continue;
     result = fmt::format("{} {}", result, model_identity(module.folder, Checkpoint::open(module.folder)));
   }
+  return result;
+}
+
+std::string model_identity(const ModelFolder& folder, const Checkpoint& checkpoint,
+                           const std::filesystem::path& trained) {
+  std::string result = model_identity(folder.transformer, checkpoint, trained);
+  if (!folder.adapter.empty()) result = fmt::format("{} {}", result, model_identity(folder.adapter, Checkpoint()));
   return result;
 }
 

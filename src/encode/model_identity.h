@@ -7,6 +7,7 @@
 #include <string>
 
 #include "model/checkpoint.h"
+#include "model/model_folder.h"
 #include "sgpt/encoder.h"
 
 namespace sgpt {
@@ -17,6 +18,9 @@ std::string model_identity(const Encoder& encoder);
 /// Of any model: the folder with config.json, its weights, and the file that stands in for some of them, if any. (That
 /// of an encoder names the Dense modules too.)
 std::string model_identity(const std::filesystem::path& transformer, const Checkpoint& checkpoint,
+                           const std::filesystem::path& trained = {});
+/// The same with the adapter that was added to the weights, where there is one.
+std::string model_identity(const ModelFolder& folder, const Checkpoint& checkpoint,
                            const std::filesystem::path& trained = {});
 
 /// One line that names every option that an embedding depends on: brackets, length, pooling, normalising, backend,

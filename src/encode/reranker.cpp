@@ -16,8 +16,10 @@
 #include "encode/batching.h"
 #include "encode/compute_choice.h"
 #include "encode/reranker_parts.h"
+#include "encode/yes_no.h"
 #include "formats/json_file.h"
 #include "model/branched_texts.h"
+#include "model/lora_adapter.h"
 #include "model/memory_plan.h"
 #include "sgpt/error.h"
 
@@ -25,6 +27,8 @@ namespace sgpt {
 namespace {
 
 constexpr std::int64_t kLengthWithoutLimit = 2048;  // of a BLOOM whose config.json says none
+
+constexpr std::int64_t kYesNoLength = 8192;  // as Qwen3-Reranker's own example has it
 
 // Rows of whole texts, of which shared ones are copies, to a computed row: they take memory alone.
 constexpr std::int64_t kMostWholeRows = 4;
@@ -36,6 +40,12 @@ std::int64_t longest_text(const ModelFolder& folder) {
 }
 
 RerankerOptions settle(RerankerOptions options, const ModelFolder& folder) {
+  if (!options.yes_no) {
+    options.yes_no = asks_yes_or_no(folder);
+    if (*options.yes_no) {
+      log::info(fmt::format("{}: a score is the probability of \"yes\", as Qwen3-Reranker is asked", folder.name));
+    }
+  }
   if (options.token_budget < 0) {
     throw UserError(fmt::format("the token budget is {}, but must be positive", options.token_budget));
   }
@@ -44,7 +54,10 @@ RerankerOptions settle(RerankerOptions options, const ModelFolder& folder) {
   }
   if (options.token_budget == 0) options.token_budget = kUsualTokenBudget;
   const std::int64_t longest = longest_text(folder);
-  if (!options.max_length) options.max_length = longest;
+  if (!options.max_length) {
+    const bool limited = folder.config.longest_text > 0;
+    options.max_length = !*options.yes_no ? longest : limited ? std::min(kYesNoLength, longest) : kYesNoLength;
+  }
   if (*options.max_length < 1 || (folder.config.longest_text > 0 && *options.max_length > longest)) {
     throw UserError(fmt::format("{}: the length is {}, but the model has positions for 1 to {} tokens",
                                 folder.path.string(), *options.max_length, longest));
@@ -59,7 +72,7 @@ ComputeType settle_compute(const ModelFolder& folder, const RerankerOptions& opt
   const LayerPlan plan = layer_plan(folder.config, backend.activation_type());
   const auto rows = std::max(options.token_budget, *options.max_length);
   const std::uint64_t needed = plan_weights(backend, folder.config, stored, {}, compute).unavoidable() + kProgramBytes +
-                               (1 + kMostWholeRows) * forward_working_bytes(plan, rows);
+                               checkpoint.replaced_bytes() + (1 + kMostWholeRows) * forward_working_bytes(plan, rows);
   require_memory(fmt::format("{}: the model", folder.path.string()), needed,
                  "use a smaller --token_budget, or weights of 16 bits (sgpt convert --dtype bf16)");
   return compute;
@@ -138,11 +151,11 @@ std::optional<std::string_view> rerank_template(std::string_view name) {
 
 Reranker::Parts::Parts(const std::filesystem::path& model_folder, const RerankerOptions& wanted,
                        std::unique_ptr<Backend> own_backend)
-    : folder(read_model_folder(model_folder)),
+    : folder(read_model_folder(model_folder, wanted.adapter)),
       options(settle(wanted, folder)),
-      ids(Tokenizer::load(folder.transformer), options.text_template, *options.max_length),
+      ids(Tokenizer::load(folder.tokenizer), options.text_template, *options.max_length),
       backend(own_backend ? std::move(own_backend) : make_backend(options.backend)),
-      checkpoint(Checkpoint::open(folder.transformer)),
+      checkpoint(open_weights(folder)),
       model(*backend, checkpoint, folder.config, {},
             options.compute.emplace(settle_compute(folder, options, *backend, checkpoint))),
       head(*backend, checkpoint, folder.config, folder.transformer / "config.json", wanted.vocabulary_rows),
@@ -154,6 +167,10 @@ Reranker::Parts::Parts(const std::filesystem::path& model_folder, const Reranker
                     folder.tokenizer_file().string(), ids.tokenizer().vocab_size(), folder.config.vocabulary));
   }
   options.vocabulary_rows = head.rows();
+  if (!*options.yes_no) return;
+  yes_no.emplace(ids.tokenizer(), options.instruction, *options.max_length, folder);
+  const std::int32_t tokens[] = {yes_no->yes(), yes_no->no()};
+  answers.emplace(*backend, checkpoint, folder.config, folder.transformer / "config.json", tokens);
 }
 
 namespace {
@@ -199,10 +216,42 @@ void score_batch(const Reranker::Parts& parts, const Batch& batch, Arena& arena,
 
 }  // namespace
 
+std::vector<double> Reranker::Parts::score_yes_no(std::span<const QueryDocument> pairs, TextPlaces places) const {
+  std::vector<TokenIds> all(pairs.size());
+  parallel_tasks(std::ssize(pairs), [&](std::int64_t number) {
+    const auto i = static_cast<std::size_t>(number);
+    try {
+      all[i] = yes_no->ids(pairs[i].query, pairs[i].document);
+    } catch (const UserError& error) {
+      throw UserError(fmt::format("{}: {}", place_of_pair(i, pairs.size(), places), error.what()));
+    }
+  });
+  std::vector<double> scores(pairs.size());
+  ArenaPool::Lease lease(arenas);
+  Arena& arena = *lease;
+  for (const std::vector<std::size_t>& numbers : plan_batches(all, options.token_budget)) {
+    const Arena::Scope scope(arena);
+    const TokenBatch batch = pack_texts(all, numbers, 0);
+    const PackedTexts texts = backend->place(batch, arena);
+    const Matrix last = arena.take(batch.texts(), folder.config.hidden);
+    backend->pool(texts, model.forward(texts, arena), std::array{PoolingMode::lasttoken}, last);
+    const std::vector<float> logits = answers->logits(last, arena);
+    for (std::size_t b = 0; b < numbers.size(); ++b) {
+      const double yes = logits[2 * b], no = logits[2 * b + 1];
+      scores[numbers[b]] = 1 / (1 + std::exp(no - yes));
+      if (std::isfinite(yes) && std::isfinite(no)) continue;
+      throw UserError(fmt::format("{}: the score is not finite: the weights of {} are too large or broken",
+                                  place_of_pair(numbers[b], pairs.size(), places), folder.path.string()));
+    }
+  }
+  return scores;
+}
+
 TokenIds Reranker::Parts::query_ids(std::string_view query) const {
   if (const auto byte = invalid_utf8(query)) {
     throw UserError(fmt::format("the query is no valid UTF-8 at byte {}", *byte));
   }
+  if (yes_no) return ids.tokenizer().encode(query);
   TokenIds query_ids = ids.query(query);
   for (const std::int32_t id : query_ids) {
     if (id < head.rows()) continue;
@@ -216,6 +265,7 @@ TokenIds Reranker::Parts::query_ids(std::string_view query) const {
 
 std::vector<double> Reranker::Parts::score(std::span<const QueryDocument> pairs, TextPlaces places) const {
   const ThreadScope threads(options.threads);
+  if (yes_no) return score_yes_no(pairs, places);
   DistinctIds contexts, queries;
   std::vector<std::size_t> query_of;
   std::vector<Question> questions;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "backend/backend.h"
 #include "encode/encoder_parts.h"
 #include "encode/pair_ids.h"
 #include "encode/text_places.h"
+#include "encode/yes_no.h"
 #include "model/checkpoint.h"
 #include "model/decoder.h"
 #include "model/language_head.h"
@@ -28,10 +30,14 @@ struct Reranker::Parts {
   Checkpoint checkpoint;
   Decoder model;
   LanguageHead head;
+  std::optional<YesNoIds> yes_no;      // where that is asked …
+  std::optional<TokenLogits> answers;  // … [yes, no]
   mutable ArenaPool arenas;
 
   /// What Reranker::score does; messages name the places.
   std::vector<double> score(std::span<const QueryDocument> pairs, TextPlaces places = {}) const;
+  /// The same with the question of yes or no.
+  std::vector<double> score_yes_no(std::span<const QueryDocument> pairs, TextPlaces places) const;
   /// The ids of a query. Throws UserError as score does for one that cannot be asked.
   TokenIds query_ids(std::string_view query) const;
   /// Of each token of a query, after this context.

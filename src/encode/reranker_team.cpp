@@ -93,7 +93,9 @@ std::vector<double> score_together(const Reranker& reranker, Communicator& ranks
 }
 
 std::string options_line(const RerankerOptions& options) {
-  return fmt::format("template \"{}\" vocabulary_rows={} max_length={} backend={} compute={}", options.text_template,
+  return fmt::format("{} vocabulary_rows={} max_length={} backend={} compute={}",
+                     *options.yes_no ? fmt::format("yes_no \"{}\"", options.instruction)
+                                     : fmt::format("template \"{}\"", options.text_template),
                      options.vocabulary_rows, *options.max_length, options.backend, name_of(*options.compute));
 }
 

@@ -53,7 +53,7 @@ std::int32_t bracket_id(const Tokenizer& tokenizer, const ModelFolder& folder, s
 /// The id of the token that the files beside the tokenizer name as eos_token.
 std::int32_t eos_token(const Tokenizer& tokenizer, const ModelFolder& folder) {
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    const auto file = JsonFile::if_present(folder.transformer / name);
+    const auto file = JsonFile::if_present(folder.tokenizer / name);
     const auto* token = file ? file->find("eos_token") : nullptr;
     if (!token) continue;
     const bool named = token->is_object() && token->contains("content") && token->at("content").is_string();
@@ -65,7 +65,7 @@ std::int32_t eos_token(const Tokenizer& tokenizer, const ModelFolder& folder) {
   throw UserError(
       fmt::format("{}: no file says which token the tokenizer's eos token is (eos_token in "
                   "tokenizer_config.json), which --append_eos_token asks for",
-                  folder.transformer.string()));
+                  folder.tokenizer.string()));
 }
 
 void check_utf8(std::string_view text) {

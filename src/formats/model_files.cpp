@@ -137,8 +137,8 @@ std::vector<std::string> file_names(const fs::path& folder) {
 }
 
 std::string adapter_advice() {
-  return "this is a PEFT adapter, weights to be added to another model's; merge them in Python "
-         "(AutoPeftModel.from_pretrained(…).merge_and_unload().save_pretrained(…)) and take the merged model";
+  return "this is a PEFT adapter, weights to be added to another model's: name that with --model, and the adapter with "
+         "--adapter";
 }
 
 }  // namespace sgpt

@@ -38,6 +38,8 @@ std::span<const std::string_view> tokenizer_files(const Has& has) {
 
 /// Of a PEFT adapter, which changes the weights beside it, or belongs to weights that lie elsewhere.
 inline constexpr std::string_view kAdapterFile = "adapter_config.json";
+inline constexpr std::string_view kAdapterWeights = "adapter_model.safetensors";
+inline constexpr std::string_view kOlderAdapterWeights = "adapter_model.bin";
 
 /// Does this file of weights only name those that hold them?
 bool is_index(std::string_view file);

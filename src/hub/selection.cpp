@@ -44,6 +44,21 @@ std::string folder_of(const std::string& file) {
   return slash == file.npos ? "" : file.substr(0, slash);
 }
 
+/// An adapter's own files; its base model is another one of the hub.
+void add_adapter(const std::string& model, const std::set<std::string>& listed, Selection& selection) {
+  const auto add = [&](std::string_view name, std::vector<std::string>& files) {
+    const bool is_there = listed.contains(std::string(name));
+    if (is_there) files.emplace_back(name);
+    return is_there;
+  };
+  add(kAdapterFile, selection.files);
+  for (const auto name : kTokenizerFiles) add(name, selection.files);
+  for (const auto name : kOlderTokenizerFiles) add(name, selection.files);
+  if (add(kAdapterWeights, selection.weights) || add(kOlderAdapterWeights, selection.weights)) return;
+  throw UserError(fmt::format("{}: a PEFT adapter for which the hub lists no weights; expected {} or {}", model,
+                              kAdapterWeights, kOlderAdapterWeights));
+}
+
 /// A link whose target is gone.
 bool dangles(const std::filesystem::path& path) {
   return std::filesystem::is_symlink(std::filesystem::symlink_status(path)) && !readable(path);
@@ -98,7 +113,18 @@ Selection select_files(const std::string& model, const std::vector<std::string>&
     if (is_read(name, folder.empty())) selection.files.push_back(file);
   }
   const std::set<std::string> listed(listing.begin(), listing.end());
-  if (listed.contains(std::string(kAdapterFile))) throw UserError(fmt::format("{}: {}", model, adapter_advice()));
+  const bool has_weights_of_model = std::any_of(kWeightFiles.begin(), kWeightFiles.end(),
+                                                [&](const auto name) { return listed.contains(std::string(name)); });
+  if (listed.contains(std::string(kAdapterFile))) {
+    if (has_weights_of_model) {
+      throw UserError(
+          fmt::format("{}: the hub lists a PEFT adapter beside the weights of a model, and does not say "
+                      "whether it is to be added to them",
+                      model));
+    }
+    add_adapter(model, listed, selection);
+    return selection;
+  }
   const auto in_some_folder = [&](std::string_view name) {
     return std::any_of(folders.begin(), folders.end(),
                        [&](const std::string& folder) { return listed.contains(joined(folder, name)); });
@@ -152,8 +178,11 @@ Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem:
     if (dense) with_weights.push_back(module.path);
   }
   const auto is_there = [&](std::string_view name) { return readable(snapshot / joined(transformer, name)); };
-  needed.push_back(joined(transformer, kConfigFile));
-  for (const auto name : tokenizer_files(is_there)) needed.push_back(joined(transformer, name));
+  const bool adapter = readable(snapshot / kAdapterFile);
+  if (!adapter) {
+    needed.push_back(joined(transformer, kConfigFile));
+    for (const auto name : tokenizer_files(is_there)) needed.push_back(joined(transformer, name));
+  }
   for (const auto name : kTransformerFiles) optional.push_back(joined(transformer, name));
 
   Lacking lacking;
@@ -170,7 +199,11 @@ Lacking lacking_in(const std::filesystem::path& snapshot, const std::filesystem:
   for (const auto& file : needed) {
     if (!readable(snapshot / file)) needs(file);
   }
-  with_weights.push_back(transformer);
+  if (!adapter) with_weights.push_back(transformer);
+  if (adapter && !readable(snapshot / kAdapterWeights) && !readable(snapshot / kOlderAdapterWeights)) {
+    lacking.weights = true;
+    needs(std::string(kAdapterWeights));
+  }
   for (const std::string& folder : with_weights) {
     if (const auto file = missing_weights(snapshot, folder)) {
       lacking.weights = true;

@@ -60,18 +60,19 @@ bool Decoder::mlp_backward(const Layer& layer, const LayerActivations& kept, Con
   const ConstMatrix dout =
       output_gradient(layer.feed_forward_norm, kept.feed_forward_out, kept.feed_forward_out_stats, dx, arena);
   if (!dout) return false;
-  linear_parameters_backward(layer.narrow, dout, [&]() -> ConstMatrix {
-    const Matrix activated = arena.take(T, config_.inner, type);  // [T,f]
+  const auto activated = [&]() -> ConstMatrix {  // [T,f]
+    const Matrix result = arena.take(T, config_.inner, type);
     if (layer.gate) {
-      backend_.gate(config_.activation, kept.gated, kept.widened, activated);
+      backend_.gate(config_.activation, kept.gated, kept.widened, result);
     } else {
-      backend_.gelu(kept.widened, activated);
+      backend_.gelu(kept.widened, result);
     }
-    return activated;
-  });
-  if (!trained_before(*layer.narrow.weight)) return false;
-  const Matrix dz = arena.take(T, config_.inner, type);  // [T,f], of what widen made
-  backend_.linear_backward_input(dout, *layer.narrow.weight->packed, dz);
+    return result;
+  };
+  const bool below = trained_before(*layer.narrow.weight);
+  const Matrix dz = below ? arena.take(T, config_.inner, type) : Matrix();  // [T,f], of what widen made
+  linear_backward(layer.narrow, dout, activated, dz, false, arena);
+  if (!below) return false;
   Matrix da;  // [T,f], of what gate made
   if (layer.gate) {
     da = arena.take(T, config_.inner, type);
@@ -87,12 +88,10 @@ bool Decoder::mlp_backward(const Layer& layer, const LayerActivations& kept, Con
     }
     return normed;
   };
-  linear_parameters_backward(layer.widen, dz, input);
-  if (layer.gate) linear_parameters_backward(layer.gate, da, input);
-  if (!trained_before(*(layer.gate ? layer.gate : layer.widen).weight)) return false;
-  backend_.linear_backward_input(dz, *layer.widen.weight->packed, dnormed);
-  if (layer.gate) backend_.linear_backward_input(da, *layer.gate.weight->packed, dnormed, true);
-  return true;
+  const bool on = trained_before(*(layer.gate ? layer.gate : layer.widen).weight);
+  linear_backward(layer.widen, dz, input, on ? dnormed : Matrix(), false, arena);
+  if (layer.gate) linear_backward(layer.gate, da, input, on ? dnormed : Matrix(), true, arena);
+  return on;
 }
 
 // [T,d] of what a part's last matrix made: dx, or, where that was normed before it was added, the gradient through the
@@ -117,10 +116,11 @@ bool Decoder::attention_backward(const PackedTexts& texts, const Layer& layer, c
   const ConstMatrix dout =
       output_gradient(layer.attention_norm, kept.attention_out, kept.attention_out_stats, dx, arena);
   if (!dout) return false;
-  linear_parameters_backward(layer.out, dout, [&]() -> ConstMatrix { return kept.attended; });
-  if (!trained_before(*layer.out.weight)) return false;
-  const Matrix dattended = arena.take(T, config_.query_width(), type);  // [T, H · D]
-  backend_.linear_backward_input(dout, *layer.out.weight->packed, dattended);
+  const bool below = trained_before(*layer.out.weight);
+  const Matrix dattended = below ? arena.take(T, config_.query_width(), type) : Matrix();  // [T, H · D]
+  linear_backward(
+      layer.out, dout, [&]() -> ConstMatrix { return kept.attended; }, dattended, false, arena);
+  if (!below) return false;
   // Norms of heads are computed again, and then the turns, which were not kept.
   const Projections used = norm_heads(layer, kept.qkv, arena, &kept);
   if (layer.query_norm) turn(texts, layer, heads_of(used), false);
@@ -137,15 +137,12 @@ bool Decoder::attention_backward(const PackedTexts& texts, const Layer& layer, c
     }
     return normed;
   };
+  const bool on = trained_before(*layer.projections.front().weight);
   for (std::size_t i = 0; i < layer.projections.size() && layer.projections[i]; ++i) {
-    linear_parameters_backward(layer.projections[i], dprojections.parts[i], input);
+    linear_backward(layer.projections[i], dprojections.parts[i], input, on ? dnormed : Matrix(), i > 0 || !layer.norm2,
+                    arena);
   }
-  if (!trained_before(*layer.projections.front().weight)) return false;
-  for (std::size_t i = 0; i < layer.projections.size() && layer.projections[i]; ++i) {
-    backend_.linear_backward_input(dprojections.parts[i], *layer.projections[i].weight->packed, dnormed,
-                                   i > 0 || !layer.norm2);
-  }
-  return true;
+  return on;
 }
 
 // The gradients of queries and keys before their norms, in `room`, and of the norms' weights += where they are trained.
@@ -171,14 +168,24 @@ void Decoder::norm_backward(const Pair& norm, ConstMatrix x, ConstMatrix stats, 
   backend_.layer_norm_backward(x, stats, norm.weight->value, dy, dx, norm.weight->gradient, norm.bias->gradient);
 }
 
-// The gradients of weight and bias += where they are trained; `input` computes what the Linear was given.
-void Decoder::linear_parameters_backward(const Pair& linear, ConstMatrix dy,
-                                         const std::function<ConstMatrix()>& input) {
+// The gradients of weight, bias, A and B += where they are trained; `input` computes what the Linear was given. Where
+// dx is asked for, dx = dy W + s · (dy B) A, or += where `add` says so. x Aᵀ is computed again: it is r numbers a
+// token.
+void Decoder::linear_backward(const Pair& linear, ConstMatrix dy, const std::function<ConstMatrix()>& input, Matrix dx,
+                              bool add, Arena& arena) {
   if (linear.bias && linear.bias->trained()) backend_.linear_backward_bias(dy, linear.bias->gradient);
-  if (linear.weight->trained()) {
-    const ComputeType type = compute_ == ComputeType::int8 ? ComputeType::f32 : compute_;
-    backend_.linear_backward_weight(dy, input(), linear.weight->gradient, type);
+  const ComputeType type = compute_ == ComputeType::int8 ? ComputeType::f32 : compute_;
+  if (linear.weight->trained()) backend_.linear_backward_weight(dy, input(), linear.weight->gradient, type);
+  if (dx) backend_.linear_backward_input(dy, *linear.weight->packed, dx, add);
+  if (!linear.adapted()) return;
+  const ConstMatrix x = linear.needs_input() ? input() : ConstMatrix();
+  const Arena::Scope scope(arena);
+  const Matrix du = lora_product(dy, *linear.lora_b, false, arena);  // [T,r], of x Aᵀ
+  if (linear.lora_b->trained()) {
+    backend_.linear_backward_weight(dy, lora_product(x, *linear.lora_a, true, arena), linear.lora_b->gradient);
   }
+  if (linear.lora_a->trained()) backend_.linear_backward_weight(du, x, linear.lora_a->gradient);
+  if (dx) backend_.linear_backward_input(du, *linear.lora_a->packed, dx, true);
 }
 
 }  // namespace sgpt

@@ -172,6 +172,14 @@ void Checkpoint::replace_with(const fs::path& safetensors) {
   files_.push_back(std::move(file));
 }
 
+void Checkpoint::replace(std::string_view name, std::unique_ptr<std::byte[]> bytes) {
+  CheckpointTensor& tensor = tensors_.at(*place_of(name));
+  copies_.push_back(std::move(bytes));
+  tensor.bytes = {copies_.back().get(), tensor.bytes.size()};
+  tensor.mapped = false;
+  replaced_bytes_ += tensor.bytes.size();
+}
+
 const std::size_t* Checkpoint::place_of(std::string_view name) const {
   const auto found = index_.find(std::string(embedding_is_head_ && is_word_embedding(name) ? kHead : name));
   return found == index_.end() ? nullptr : &found->second;

@@ -48,6 +48,12 @@ class Checkpoint {
   /// UserError when the folder lacks one of them, or has it in another shape.
   void replace_with(const std::filesystem::path& safetensors);
 
+  /// Takes these bytes, of the tensor's own type and shape, in the place of those of the file. There must be such a
+  /// tensor.
+  void replace(std::string_view name, std::unique_ptr<std::byte[]> bytes);
+  /// Bytes of such tensors, which lie in memory.
+  std::size_t replaced_bytes() const { return replaced_bytes_; }
+
   /// Null when there is no such tensor.
   const CheckpointTensor* find(std::string_view name) const;
   /// Throws UserError when the tensor is missing, has another shape, or is of another type than f32, f16 and bf16.
@@ -83,7 +89,8 @@ class Checkpoint {
   std::unordered_map<std::string, std::size_t> index_;
   std::unordered_map<std::string, std::string> listed_;  // of an index.json: tensor to the file that should have it
   std::filesystem::path list_;                           // that index.json
-  bool embedding_is_head_ = false;                       // the word embedding is kept as kHead alone
+  std::size_t replaced_bytes_ = 0;
+  bool embedding_is_head_ = false;  // the word embedding is kept as kHead alone
 };
 
 }  // namespace sgpt

@@ -22,6 +22,7 @@
 #include "model/checkpoint.h"
 #include "model/convert_tensor.h"
 #include "model/describe.h"
+#include "model/lora_adapter.h"
 #include "model/model_folder.h"
 #include "model/model_folder_writer.h"
 #include "model/parameters.h"
@@ -138,7 +139,7 @@ class Plan {
 bool carried_over(const fs::path& file) {
   static constexpr std::array<std::string_view, 5> kKinds{".json", ".txt", ".md", ".model", ".jinja"};
   const std::string name = file.filename().string();
-  if (name.ends_with(".index.json")) return false;
+  if (name.ends_with(".index.json") || name == kAdapterFile) return false;
   if (name.starts_with("LICENSE")) return true;
   return std::find(kKinds.begin(), kKinds.end(), file.extension().string()) != kKinds.end();
 }
@@ -147,6 +148,18 @@ void carry_over_files(const fs::path& source, const fs::path& target) {
   for (const fs::path& file : files::entries(source)) {
     if (!carried_over(file) || !present(file) || !files::is_regular(file)) continue;
     write_file(target / file.filename(), MappedFile(file).text());
+  }
+}
+
+void carry_over_file(const fs::path& source, std::string_view name, const fs::path& target) {
+  if (present(source / name)) write_file(target / name, MappedFile(source / name).text());
+}
+
+void carry_over_tokenizer(const fs::path& source, const fs::path& target) {
+  for (const auto name : kTokenizerFiles) carry_over_file(source, name, target);
+  for (const auto name : kOlderTokenizerFiles) carry_over_file(source, name, target);
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}) {
+    carry_over_file(source, name, target);
   }
 }
 
@@ -173,6 +186,18 @@ void rewrite_config(const fs::path& path, WeightType type) {
   write_file(path, config.dump(2) + "\n");
 }
 
+void check_adapter(const ModelFolder& model, const ConvertOptions& options) {
+  if (!model.adapter.empty() && !options.merge_adapter) {
+    throw UserError(
+        fmt::format("{}: an adapter is converted by adding it to the weights of its base model: say so with "
+                    "--merge_adapter",
+                    model.adapter.string()));
+  }
+  if (model.adapter.empty() && options.merge_adapter) {
+    throw UserError(fmt::format("--merge_adapter: {} is no adapter; name one with --adapter", model.path.string()));
+  }
+}
+
 void require_room(const fs::path& target, std::uint64_t bytes) {
   std::error_code unknown;
   const fs::space_info space = fs::space(target, unknown);
@@ -197,14 +222,18 @@ std::optional<WeightType> weight_type_from(std::string_view name) {
 
 ConvertResult convert_model(const fs::path& source, const fs::path& target, const ConvertOptions& options) {
   require_new_folder(target);
-  const ModelFolder model = read_model_folder(source);
-  const Checkpoint checkpoint = Checkpoint::open(model.transformer);
+  const ModelFolder model = read_model_folder(source, options.adapter);
+  check_adapter(model, options);
+  const Checkpoint checkpoint = open_weights(model);
   Plan plan(checkpoint, model.config, options.type);
   plan.on_progress(options.on_progress);
 
   AtomicFolder folder(target);
   require_room(folder.path(), plan.bytes_to_write());
-  const fs::path transformer = folder.path() / model.transformer.lexically_relative(model.path);
+  // The modules are those of an adapter's own folder, where it has any: the base model's weights then lie at its root.
+  const bool modules_of_adapter = model.path == model.adapter;
+  const fs::path transformer =
+      modules_of_adapter ? folder.path() : folder.path() / model.transformer.lexically_relative(model.path);
   for (const fs::path& module : module_folders(model)) {
     files::make_folders(folder.path() / module);
     if (files::is_folder(model.path / module)) carry_over_files(model.path / module, folder.path() / module);
@@ -212,6 +241,8 @@ ConvertResult convert_model(const fs::path& source, const fs::path& target, cons
   for (const HeadModule& module : model.head) {
     if (module.dense) copy_dense(module.folder, folder.path() / module.folder.lexically_relative(model.path));
   }
+  if (modules_of_adapter) carry_over_file(model.transformer, "config.json", transformer);
+  if (!model.adapter.empty()) carry_over_tokenizer(model.tokenizer, transformer);
   rewrite_config(transformer / "config.json", options.type);
   ConvertResult result;
   result.tensors = plan.tensors().size();

@@ -76,10 +76,12 @@ class Pieces {
 Decoder::Decoder(Backend& backend, const Checkpoint& checkpoint, const Architecture& config,
                  const TrainedParameters& which, ComputeType compute)
     : backend_(backend), config_(config), compute_(compute), plan_(layer_plan(config, backend.activation_type())) {
-  for (ParameterInfo& info : decoder_parameters(config)) parameters_.push_back({std::move(info), {}, {}, nullptr});
+  for (ParameterInfo& info : decoder_parameters(config, which.lora)) {
+    parameters_.push_back({std::move(info), {}, {}, nullptr});
+  }
   lay_out_roles();
   lay_out_trained(which);
-  load(checkpoint);
+  load(checkpoint, which.lora);
   if (config_.positions == Positions::alibi) slopes_ = constants(alibi_slopes(config_.heads), 1);
   if (config_.positions == Positions::rotary) {
     const auto turns = [&](const Rotary& rotary) {
@@ -122,6 +124,16 @@ Decoder::Pair& Decoder::pair_of(const ParameterInfo& info) {
   return last_norm_;
 }
 
+const Parameter*& Decoder::slot_of(const ParameterInfo& info) {
+  Pair& pair = pair_of(info);
+  switch (info.lora) {
+    case LoraPart::a: return pair.lora_a;
+    case LoraPart::b: return pair.lora_b;
+    case LoraPart::none: break;
+  }
+  return info.bias ? pair.bias : pair.weight;
+}
+
 void Decoder::lay_out_roles() {
   for (const Parameter& parameter : parameters_) {
     // Every layer begins with its norm1.
@@ -129,8 +141,7 @@ void Decoder::lay_out_roles() {
       layers_.emplace_back();
       layers_.back().window = config_.window(static_cast<std::int64_t>(layers_.size()) - 1);
     }
-    Pair& pair = pair_of(parameter.info);
-    (parameter.info.bias ? pair.bias : pair.weight) = &parameter;
+    slot_of(parameter.info) = &parameter;
     if (of_a_layer(parameter.info.role)) layers_.back().last = &parameter;
   }
 }
@@ -166,7 +177,26 @@ void Decoder::lay_out_trained(const TrainedParameters& which) {
   zero_gradients();
 }
 
-void Decoder::load(const Checkpoint& checkpoint) {
+/// Always of f32, whatever the products with W are computed in: both are small, and so is what changes in a step.
+void Decoder::load_lora(Parameter& parameter, const Lora& lora) {
+  std::vector<float> values(static_cast<std::size_t>(parameter.info.rows * parameter.info.cols));
+  lora.start(parameter.info, values);
+  const ConstMatrix host(values.data(), parameter.info.rows, parameter.info.cols);
+  if (!all_finite(host)) {
+    throw UserError(
+        fmt::format("tensor '{}' holds a NaN or an infinity: the adapter's file is broken or its training "
+                    "diverged",
+                    parameter.info.name));
+  }
+  if (!parameter.trained()) {
+    buffers_.emplace_back(backend_.memory(), host.bytes());
+    parameter.value = Matrix(buffers_.back().data(), host.rows, host.cols);
+  }
+  backend_.upload(host, parameter.value);
+  parameter.packed = backend_.pack_trained(parameter.value, WeightUse::forward_and_backward);
+}
+
+void Decoder::load(const Checkpoint& checkpoint, const Lora& lora) {
   refuse_projection(checkpoint, config_);
   std::size_t frozen_vectors = 0;
   for (const Parameter& parameter : parameters_) {
@@ -179,6 +209,10 @@ void Decoder::load(const Checkpoint& checkpoint) {
 
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& parameter = parameters_[i];
+    if (parameter.info.lora != LoraPart::none) {
+      load_lora(parameter, lora);
+      continue;
+    }
     const CheckpointTensor& tensor = require_parameter(checkpoint, parameter.info, first_trained_ < parameters_.size());
     ConstMatrix host = tensor.matrix();
     ConstMatrix scales;

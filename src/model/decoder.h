@@ -17,16 +17,19 @@
 #include "model/branched_texts.h"
 #include "model/checkpoint.h"
 #include "model/layer_plan.h"
+#include "model/lora.h"
 #include "model/parameters.h"
 #include "model/rotary.h"
 #include "tensor/arena.h"
 
 namespace sgpt {
 
-/// Which parameters are trained, and which of these the weight decay applies to; asked by name.
+/// Which parameters are trained, and which of these the weight decay applies to; asked by name. Matrices may have small
+/// ones beside them to be trained in their place, which are asked for like all others.
 struct TrainedParameters {
   std::function<bool(std::string_view)> trained = [](std::string_view) { return false; };
   std::function<bool(std::string_view)> decayed = [](std::string_view) { return false; };
+  Lora lora = {};
 };
 
 /// One parameter as it lies in the backend's memory.
@@ -52,14 +55,14 @@ struct SharedRows {
 
 /// What one layer's backward pass needs of its forward pass. With Keep::inputs x alone.
 struct LayerActivations {
-  Matrix x;              // [T,d]  the residual stream before norm1
-  Matrix x_stats;        // [T,2], of an RMSNorm [T,1], as all stats
-  Projections qkv;       // [T,3d], or three; queries and keys with their positions, where they are rotary; before their
-                         // norms, where they have any
-  Matrix query_stats;    // [T · H, 1]
-  Matrix key_stats;      // [T · K, 1]
-  Matrix log_sums;       // [T,H]
-  Matrix attended;       // [T, H · D]  the attention's output; only where the matrix that follows is trained
+  Matrix x;            // [T,d]  the residual stream before norm1
+  Matrix x_stats;      // [T,2], of an RMSNorm [T,1], as all stats
+  Projections qkv;     // [T,3d], or three; queries and keys with their positions, where they are rotary; before their
+                       // norms, where they have any
+  Matrix query_stats;  // [T · H, 1]
+  Matrix key_stats;    // [T · K, 1]
+  Matrix log_sums;     // [T,H]
+  Matrix attended;     // [T, H · D]  the attention's output; only where the matrix that follows is trained or adapted
   Matrix attention_out;  // [T,d]  what that matrix made, where it is normed
   Matrix attention_out_stats;
   Matrix middle;            // [T,d]  the residual stream before norm2, where there is one
@@ -127,11 +130,16 @@ class Decoder {
   std::size_t bytes() const;
 
  private:
-  /// A norm's or Linear's two parameters; null where the family has none.
+  /// A norm's or Linear's two parameters; null where the family has none. And those of LoRA beside a Linear's weight.
   struct Pair {
     const Parameter* weight = nullptr;
     const Parameter* bias = nullptr;
+    const Parameter* lora_a = nullptr;
+    const Parameter* lora_b = nullptr;
     explicit operator bool() const { return weight != nullptr; }
+    bool adapted() const { return lora_a != nullptr; }
+    /// Whether backward wants what the Linear was given.
+    bool needs_input() const { return weight->trained() || (adapted() && (lora_a->trained() || lora_b->trained())); }
     ConstMatrix bias_value() const { return bias ? bias->value : Matrix(); }
   };
   /// One layer's parameters, in the order in which they are used.
@@ -155,8 +163,10 @@ class Decoder {
   Pair& pair_of(const ParameterInfo& info);
   Matrix constants(const std::vector<float>& values, std::int64_t rows);
 
+  const Parameter*& slot_of(const ParameterInfo& info);
   void lay_out_trained(const TrainedParameters& which);
-  void load(const Checkpoint& checkpoint);
+  void load(const Checkpoint& checkpoint, const Lora& lora);
+  void load_lora(Parameter& parameter, const Lora& lora);
   /// Whether backward has anything to do for parameters used before this one.
   bool trained_before(const Parameter& parameter) const {
     return first_trained_ < static_cast<std::size_t>(&parameter - parameters_.data());
@@ -188,7 +198,8 @@ class Decoder {
   void take_kept(const Layer& layer, std::int64_t tokens, Arena& arena, LayerActivations& kept) const;
   Projections take_projections(const Layer& layer, std::int64_t tokens, Arena& arena) const;
   void norm(const Pair& norm, ConstMatrix x, Matrix y, Matrix stats) const;
-  void linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before = {}) const;
+  void linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Arena& arena, Matrix before = {}) const;
+  Matrix lora_product(ConstMatrix x, const Parameter& part, bool transposed, Arena& arena) const;
   Qkv heads_of(const Projections& projections) const;
   AttentionOptions attention_options(const Layer& layer) const;
 
@@ -201,7 +212,8 @@ class Decoder {
   bool attention_backward(const PackedTexts& texts, const Layer& layer, const LayerActivations& kept, ConstMatrix dx,
                           Matrix dnormed, Arena& arena);
   void norm_backward(const Pair& norm, ConstMatrix x, ConstMatrix stats, ConstMatrix dy, Matrix dx);
-  void linear_parameters_backward(const Pair& linear, ConstMatrix dy, const std::function<ConstMatrix()>& input);
+  void linear_backward(const Pair& linear, ConstMatrix dy, const std::function<ConstMatrix()>& input, Matrix dx,
+                       bool add, Arena& arena);
 
   Backend& backend_;
   Architecture config_;

@@ -31,7 +31,7 @@ std::size_t Decoder::kept_bytes(std::int64_t tokens, Keep keep) const {
   std::int64_t bytes = plan_.kept_last;
   if (trained_before(*layers_.front().norm1.weight)) bytes += plan_.kept_embedded;
   for (const Layer& layer : layers_) {
-    if (trained_up_to(layer)) bytes += plan_.kept_of_layer(keep, layer.out.weight->trained());
+    if (trained_up_to(layer)) bytes += plan_.kept_of_layer(keep, layer.out.needs_input());
   }
   return static_cast<std::size_t>(tokens * bytes);
 }
@@ -103,7 +103,7 @@ void Decoder::run_attention(const PackedTexts& texts, const Layer& layer, Arena&
   const std::int64_t T = normed.rows, wide = config_.query_width();
   Projections projections = kept ? kept->qkv : take_projections(layer, T, arena);
   for (std::size_t i = 0; i < layer.projections.size() && layer.projections[i]; ++i) {
-    linear(normed, layer.projections[i], projections.parts[i], Epilogue::none);
+    linear(normed, layer.projections[i], projections.parts[i], Epilogue::none, arena);
   }
   projections = norm_heads(layer, projections, arena, kept);
   if (shared) projections = spread(projections, *shared, arena);
@@ -121,16 +121,31 @@ void Decoder::run_attention(const PackedTexts& texts, const Layer& layer, Arena&
              kept ? kept->attention_out_stats : Matrix());
 }
 
-// x += narrow(act(widen(normed))), or narrow(act(gate(normed)) · widen(normed)).
+// x += narrow(act(widen(normed))), or narrow(act(gate(normed)) · widen(normed)). What an adapted matrix makes is a sum
+// of two products, so that the activation has a pass of its own.
 void Decoder::run_feed_forward(const Layer& layer, Arena& arena, Matrix normed, Matrix x,
                                const LayerActivations* kept) const {
   const Arena::Scope scope(arena);
   const Epilogue activation = config_.activation == Activation::silu ? Epilogue::silu : Epilogue::gelu;
-  // Read by one product alone, but where a gate is multiplied.
-  const DType type = layer.gate ? backend_.activation_type() : backend_.input_type(compute_);
+  // Read by one product alone, but where it is multiplied by a gate or adapted.
+  const bool read_once = !layer.gate && !layer.widen.adapted() && !layer.narrow.adapted();
+  const DType type = read_once ? backend_.input_type(compute_) : backend_.activation_type();
   const Matrix wide = arena.take(x.rows, config_.inner, type);  // [T,f]
-  if (layer.gate) linear(normed, layer.gate, wide, activation, kept ? kept->gated : Matrix());
-  linear(normed, layer.widen, wide, layer.gate ? Epilogue::multiply : activation, kept ? kept->widened : Matrix());
+  const Matrix gated = kept ? kept->gated : Matrix(), widened = kept ? kept->widened : Matrix();
+  if (!layer.gate && layer.widen.adapted()) {
+    const Matrix z = widened ? widened : wide;
+    linear(normed, layer.widen, z, Epilogue::none, arena);
+    backend_.gelu(z, wide);
+  } else if (layer.gate && (layer.gate.adapted() || layer.widen.adapted())) {
+    const Matrix a = gated ? gated : wide;
+    const Matrix u = widened ? widened : arena.take(wide.rows, wide.cols, wide.type);
+    linear(normed, layer.gate, a, Epilogue::none, arena);
+    linear(normed, layer.widen, u, Epilogue::none, arena);
+    backend_.gate(config_.activation, a, u, wide);
+  } else {
+    if (layer.gate) linear(normed, layer.gate, wide, activation, arena, gated);
+    linear(normed, layer.widen, wide, layer.gate ? Epilogue::multiply : activation, arena, widened);
+  }
   add_output(layer.narrow, layer.feed_forward_norm, wide, arena, x, kept ? kept->feed_forward_out : Matrix(),
              kept ? kept->feed_forward_out_stats : Matrix());
 }
@@ -138,10 +153,10 @@ void Decoder::run_feed_forward(const Layer& layer, Arena& arena, Matrix normed, 
 // x += matrix(input), or its norm, where there is one; then `kept` gets what is normed, and `stats`.
 void Decoder::add_output(const Pair& matrix, const Pair& norm, ConstMatrix input, Arena& arena, Matrix x, Matrix kept,
                          Matrix stats) const {
-  if (!norm) return linear(input, matrix, x, Epilogue::add);
+  if (!norm) return linear(input, matrix, x, Epilogue::add, arena);
   const Arena::Scope scope(arena);
   const Matrix out = kept ? kept : arena.take(x.rows, x.cols);  // [T,d]
-  linear(input, matrix, out, Epilogue::none);
+  linear(input, matrix, out, Epilogue::none, arena);
   backend_.rms_norm(out, norm.weight->value, rms_norm(true), x, stats);
 }
 
@@ -187,8 +202,8 @@ LayerActivations Decoder::run_again(const PackedTexts& texts, const Layer& layer
     run_feed_forward(layer, arena, normed, unused, &a);
     return a;
   }
-  if (layer.gate) linear(normed, layer.gate, a.gated, Epilogue::none);
-  linear(normed, layer.widen, a.widened, Epilogue::none);
+  if (layer.gate) linear(normed, layer.gate, a.gated, Epilogue::none, arena);
+  linear(normed, layer.widen, a.widened, Epilogue::none, arena);
   return a;
 }
 
@@ -202,7 +217,7 @@ void Decoder::take_kept(const Layer& layer, std::int64_t tokens, Arena& arena, L
     kept.key_stats = arena.take(tokens * config_.key_heads(), 1);
   }
   kept.log_sums = arena.take(tokens, config_.heads);
-  if (layer.out.weight->trained()) kept.attended = arena.take(tokens, config_.query_width(), type);
+  if (layer.out.needs_input()) kept.attended = arena.take(tokens, config_.query_width(), type);
   if (layer.attention_norm) {
     kept.attention_out = arena.take(tokens, config_.hidden);
     kept.attention_out_stats = take_stats(layer.attention_norm, tokens, arena);
@@ -260,8 +275,20 @@ void Decoder::norm(const Pair& norm, ConstMatrix x, Matrix y, Matrix stats) cons
   backend_.layer_norm(x, norm.weight->value, norm.bias->value, config_.layer_norm_eps, y, stats);
 }
 
-void Decoder::linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Matrix before) const {
+// y = x Wᵀ + b with its epilogue; of an adapted matrix, whose epilogue is none or add, y += s · (x Aᵀ) Bᵀ.
+void Decoder::linear(ConstMatrix x, const Pair& linear, Matrix y, Epilogue epilogue, Arena& arena,
+                     Matrix before) const {
   backend_.linear(x, *linear.weight->packed, linear.bias_value(), y, epilogue, before);
+  if (!linear.adapted()) return;
+  const Arena::Scope scope(arena);
+  backend_.linear(lora_product(x, *linear.lora_a, true, arena), *linear.lora_b->packed, {}, y, Epilogue::add);
+}
+
+// [T,r]: s · x Aᵀ of what is given to a matrix (transposed), or s · dy B of the gradient at its output.
+Matrix Decoder::lora_product(ConstMatrix x, const Parameter& part, bool transposed, Arena& arena) const {
+  const Matrix product = arena.take(x.rows, transposed ? part.info.rows : part.info.cols);
+  backend_.matmul(x, false, part.value, transposed, part.info.lora_scale, product);
+  return product;
 }
 
 }  // namespace sgpt

@@ -121,4 +121,32 @@ std::vector<double> LanguageHead::log_probabilities(ConstMatrix hidden, std::spa
   return result;
 }
 
+TokenLogits::TokenLogits(Backend& backend, const Checkpoint& checkpoint, const Architecture& config,
+                         const std::filesystem::path& config_json, std::span<const std::int32_t> tokens)
+    : backend_(backend) {
+  if (config.family->head.bias) {
+    throw UserError(fmt::format("{}: the output layer of {} has a bias, which single tokens are not asked with",
+                                config_json.string(), config.family->name));
+  }
+  const ConstMatrix weight = weight_of(checkpoint, config, is_tied(config, config_json));
+  std::vector<float> rows;
+  for (const std::int32_t token : tokens) {
+    if (token >= weight.rows) {
+      throw UserError(fmt::format("{}: the output layer has no row for token {}: it has {}",
+                                  checkpoint.folder().string(), token, weight.rows));
+    }
+    for (std::int64_t i = 0; i < weight.cols; ++i) rows.push_back(float_at(weight, token, i));
+  }
+  weight_ = backend.pack(ConstMatrix(rows.data(), std::ssize(tokens), weight.cols), WeightUse::forward);
+}
+
+std::vector<float> TokenLogits::logits(ConstMatrix hidden, Arena& arena) const {
+  const Arena::Scope scope(arena);
+  const Matrix logits = arena.take(hidden.rows, weight_->out());
+  backend_.linear(hidden, *weight_, {}, logits, Epilogue::none);
+  std::vector<float> values(static_cast<std::size_t>(logits.size()));
+  backend_.download(logits, Matrix(values.data(), logits.rows, logits.cols));
+  return values;
+}
+
 }  // namespace sgpt

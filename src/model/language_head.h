@@ -49,4 +49,20 @@ class LanguageHead {
   std::vector<Block> blocks_;
 };
 
+/// The output layer for a few tokens alone, whose logits are compared with one another. Computed in f32; immutable,
+/// thread-safe, one arena a thread.
+class TokenLogits {
+ public:
+  /// Throws as LanguageHead does. Backend must outlive it.
+  TokenLogits(Backend& backend, const Checkpoint& checkpoint, const Architecture& config,
+              const std::filesystem::path& config_json, std::span<const std::int32_t> tokens);
+
+  /// [N, tokens] on the host; hidden[N,d]. A row's bits depend on itself alone.
+  std::vector<float> logits(ConstMatrix hidden, Arena& arena) const;
+
+ private:
+  Backend& backend_;
+  std::unique_ptr<PackedWeight> weight_;
+};
+
 }  // namespace sgpt

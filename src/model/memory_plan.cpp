@@ -49,10 +49,19 @@ WeightsMemory plan_weights(const Backend& backend, const Architecture& config, D
       (matrix.transposed ? memory.values : memory.mapped) += elements(matrix) * size_of(stored);
     }
   };
-  for (const ParameterInfo& parameter : decoder_parameters(config)) {
+  for (const ParameterInfo& parameter : decoder_parameters(config, which.lora)) {
     const std::uint64_t size = elements(parameter);
     const bool trained = which.trained(parameter.name);
-    if (parameter.kind == ParameterKind::matrix) add_matrix(parameter, trained);
+    if (parameter.lora != LoraPart::none) {
+      memory.values += backend
+                           .plan_pack({.out = parameter.rows,
+                                       .in = parameter.cols,
+                                       .use = WeightUse::forward_and_backward,
+                                       .trained = true})
+                           .bytes;
+    } else if (parameter.kind == ParameterKind::matrix) {
+      add_matrix(parameter, trained);
+    }
     if (trained) {
       memory.values += size * kFloat;
       memory.gradients += 3 * size * kFloat;

@@ -12,6 +12,7 @@
 #include "formats/json_file.h"
 #include "formats/model_files.h"
 #include "formats/shown.h"
+#include "model/lora_config.h"
 #include "model/pooling_config.h"
 #include "sgpt/error.h"
 
@@ -72,9 +73,10 @@ std::optional<std::int64_t> limit(const JsonFile& file, const char* key) {
   return static_cast<std::int64_t>(*length);
 }
 
-void read_length(ModelFolder& model, const JsonFile& config) {
+/// `own`: the folder of the Transformer module.
+void read_length(ModelFolder& model, const JsonFile& config, const fs::path& own) {
   const std::optional<JsonFile> transformer =
-      model.has_modules ? JsonFile::if_present(model.transformer / "sentence_bert_config.json") : std::nullopt;
+      model.has_modules ? JsonFile::if_present(own / "sentence_bert_config.json") : std::nullopt;
   if (transformer) {
     model.lower_case = transformer->boolean("do_lower_case").value_or(false);
     if (const auto length = transformer->integer("max_seq_length")) {
@@ -85,7 +87,7 @@ void read_length(ModelFolder& model, const JsonFile& config) {
       return;
     }
   }
-  const std::optional<JsonFile> tokenizer = JsonFile::if_present(model.transformer / "tokenizer_config.json");
+  const std::optional<JsonFile> tokenizer = JsonFile::if_present(model.tokenizer / "tokenizer_config.json");
   const std::optional<std::int64_t> of_tokenizer = tokenizer ? limit(*tokenizer, "model_max_length") : std::nullopt;
   const std::optional<std::int64_t> positions = limit(config, "max_position_embeddings");
   if (of_tokenizer || positions) {
@@ -136,10 +138,37 @@ void refuse_quantized(const JsonFile& config) {
   }
 }
 
-/// A library that finds an adapter beside the weights adds it to them.
+/// Which weights a library would add an adapter to that lies beside some is its own secret.
 void refuse_adapter(const fs::path& folder) {
   const fs::path file = folder / kAdapterFile;
-  if (present(file)) throw UserError(fmt::format("{}: {}", file.string(), adapter_advice()));
+  if (!present(file)) return;
+  throw UserError(
+      fmt::format("{}: a PEFT adapter lies beside the weights of a model; name the model that it belongs to "
+                  "(base_model_name_or_path) with --model, and with --adapter a folder that holds the "
+                  "adapter alone",
+                  file.string()));
+}
+
+/// The base model of a folder that is an adapter.
+fs::path require_base(const fs::path& adapter) {
+  if (const auto base = local_base(adapter)) return *base;
+  const std::string base = read_lora_config(adapter).base;
+  throw UserError(fmt::format(
+      "{}: base_model_name_or_path: {} is no folder here; name the model that the adapter belongs to with --model, and "
+      "the adapter with --adapter",
+      (adapter / kAdapterFile).string(), base.empty() ? std::string("none is named, and there") : shown(base)));
+}
+
+/// The folder of the weights within that of a model.
+fs::path transformer_of(const fs::path& path) {
+  if (!present(path / "modules.json")) return path;
+  return read_modules(path, path / "modules.json")[0].path;
+}
+
+/// Has a tokenizer of its own?
+bool has_tokenizer(const fs::path& folder) {
+  const auto files = tokenizer_files([&](std::string_view file) { return present(folder / file); });
+  return present(folder / files[0]);
 }
 
 /// "hidden_dropout 0.1, …": what transformers would apply in training.
@@ -180,7 +209,7 @@ std::string name_of_folder(const fs::path& path) {
 }  // namespace
 
 fs::path ModelFolder::tokenizer_file() const {
-  return transformer / tokenizer_files([&](std::string_view file) { return present(transformer / file); })[0];
+  return tokenizer / tokenizer_files([&](std::string_view file) { return present(tokenizer / file); })[0];
 }
 
 std::string file_name_of(std::string name) {
@@ -188,35 +217,39 @@ std::string file_name_of(std::string name) {
   return name;
 }
 
-ModelFolder read_model_folder(const fs::path& path) {
-  const fs::path modules_json = path / "modules.json";
+ModelFolder read_model_folder(const fs::path& path, const fs::path& adapter) {
+  if (is_adapter_folder(path)) return read_model_folder(require_base(path), adapter.empty() ? path : adapter);
   std::error_code none;
-  if (!fs::is_directory(path, none) || (!present(modules_json) && !present(path / "config.json"))) refuse(path);
+  if (!fs::is_directory(path, none) || (!present(path / "modules.json") && !present(path / "config.json")))
+    refuse(path);
   refuse_adapter(path);
+  if (!adapter.empty()) read_lora_config(adapter);
   ModelFolder model;
-  model.path = path;
-  model.transformer = path;
+  const bool own_modules = !adapter.empty() && present(adapter / "modules.json");
+  model.path = own_modules ? adapter : path;
+  model.transformer = transformer_of(path);
+  model.adapter = adapter;
+  model.tokenizer = !adapter.empty() && has_tokenizer(adapter) ? adapter : model.transformer;
   model.max_seq_length = kDefaultLength;
-  model.name = name_of_folder(path);
+  model.name = name_of_folder(adapter.empty() ? path : adapter);
+  const fs::path modules_json = model.path / "modules.json";
   model.has_modules = present(modules_json);
+  model.config = read_architecture(model.transformer / "config.json");
   if (model.has_modules) {
-    const std::vector<Module> modules = read_modules(path, modules_json);
-    model.transformer = modules[0].path;
-    model.config = read_architecture(model.transformer / "config.json");
+    const std::vector<Module> modules = read_modules(model.path, modules_json);
     const PoolingConfig pooling = read_pooling_config(modules[1].path / "config.json", model.config.hidden);
     model.pooling = pooling.modes;
     model.include_prompt = pooling.include_prompt;
     read_head(std::span(modules).subspan(2), model);
-    model.sentences = read_sentence_config(path / "config_sentence_transformers.json");
+    model.sentences = read_sentence_config(model.path / "config_sentence_transformers.json");
   } else {
-    model.config = read_architecture(path / "config.json");
     model.pooling = {PoolingMode::weightedmean};
   }
   const JsonFile config(model.transformer / "config.json");
   refuse_adapter(model.transformer);
   refuse_quantized(config);
   model.dropout = read_dropout(config);
-  read_length(model, config);
+  read_length(model, config, own_modules ? adapter : model.transformer);
   if (const std::int64_t longest = model.config.longest_text; longest > 0) {
     model.max_seq_length = std::min(model.max_seq_length, longest);
   }

@@ -15,8 +15,11 @@
 namespace sgpt {
 
 struct ModelFolder {
-  std::filesystem::path path;         ///< as given
-  std::filesystem::path transformer;  ///< where config.json, weights and tokenizer.json lie: path or a sub-folder
+  std::filesystem::path path;  ///< as given
+  std::filesystem::path
+      transformer;  ///< where config.json and the weights lie: path, a sub-folder, or an adapter's base
+  std::filesystem::path adapter = {};  ///< a PEFT adapter's folder, to be added to the weights; empty: none
+  std::filesystem::path tokenizer;     ///< where the tokenizer's files lie: transformer, or the adapter's folder
   Architecture config;
   bool has_modules = false;          ///< modules.json is there; otherwise a plain checkpoint
   std::vector<PoolingMode> pooling;  ///< never empty; a plain checkpoint: weightedmean
@@ -37,8 +40,10 @@ struct ModelFolder {
 /// A model's name, fit to be part of a file's.
 std::string file_name_of(std::string name);
 
-/// Throws UserError naming file and key when something is missing, broken or not supported (a module that is none of
-/// Transformer, Pooling, Dense and Normalize, say).
-ModelFolder read_model_folder(const std::filesystem::path& path);
+/// With `adapter`, the folder of a PEFT adapter: that one's tokenizer and modules, where it has any, stand in the place
+/// of those in `path`. A `path` that is an adapter itself is read over its base model, where that is a folder of this
+/// machine (lora_config.h). Throws UserError naming file and key when something is missing, broken or not supported (a
+/// module that is none of Transformer, Pooling, Dense and Normalize, say).
+ModelFolder read_model_folder(const std::filesystem::path& path, const std::filesystem::path& adapter = {});
 
 }  // namespace sgpt

@@ -161,6 +161,41 @@ void write_tokenizer(const AtomicFolder& folder, const ModelFolder& settings, co
   }
 }
 
+/// Where a tokenizer comes from: a folder, or a tokenizer.json alone.
+struct TokenizerSource {
+  explicit TokenizerSource(const fs::path& source)
+      : folder(files::is_folder(source) ? source : fs::path()),
+        file(folder.empty() ? source : source / "tokenizer.json") {
+    const auto has = [&](std::string_view name) { return present(source / name); };
+    const bool older = !folder.empty() && tokenizer_files(has).size() > 1;
+    json = older ? Json::object() : parse_ordered(file);
+  }
+
+  fs::path folder;  // empty: none
+  fs::path file;
+  Json json;  // empty: the folder has vocab.json and merges.txt in its place
+};
+
+/// What a sentence-transformers folder says beside the weights and the tokenizer.
+void write_settings(const AtomicFolder& folder, const ModelFolder& settings) {
+  write_modules(folder, settings);
+  write_json(folder / "sentence_bert_config.json",
+             {{"max_seq_length", settings.max_seq_length}, {"do_lower_case", settings.lower_case}});
+  write_file(folder / "config_sentence_transformers.json",
+             sentence_config(settings.sentences.prompts, settings.sentences.similarity));
+  Json ours{{"version", 1}};
+  if (settings.brackets) ours["brackets"] = *settings.brackets;
+  write_json(folder / "sgpt_config.json", ours);
+}
+
+void write_more(const AtomicFolder& folder, std::string_view card, std::span<const FileToWrite> more) {
+  if (!card.empty()) write_file(folder / "README.md", card);
+  for (const FileToWrite& file : more) {
+    files::make_folders((folder / file.name).parent_path());
+    write_file(folder / file.name, file.text);
+  }
+}
+
 }  // namespace
 
 void require_new_folder(const fs::path& target) {
@@ -178,31 +213,29 @@ void require_new_folder(const fs::path& target) {
 void write_model_folder(const ModelFolder& settings, const fs::path& source, const fs::path& target,
                         std::span<const TensorToWrite> tensors, std::string_view card,
                         std::span<const FileToWrite> more) {
-  const bool whole_model = files::is_folder(source);
-  const fs::path tokenizer_json = whole_model ? source / "tokenizer.json" : source;
-  const bool older =
-      whole_model && tokenizer_files([&](std::string_view name) { return present(source / name); }).size() > 1;
-  const Json tokenizer = older ? Json::object() : parse_ordered(tokenizer_json);
-
+  const TokenizerSource tokenizer(source);
   require_new_folder(target);
   AtomicFolder folder(target);
-  write_modules(folder, settings);
-  write_json(folder / "sentence_bert_config.json",
-             {{"max_seq_length", settings.max_seq_length}, {"do_lower_case", settings.lower_case}});
-  write_file(folder / "config_sentence_transformers.json",
-             sentence_config(settings.sentences.prompts, settings.sentences.similarity));
-  write_config(folder, settings.config, whole_model ? source / "config.json" : fs::path(), special_token_ids(tokenizer),
-               tensors);
-  write_tokenizer(folder, settings, tokenizer_json, whole_model ? source : fs::path(), tokenizer);
-  Json ours{{"version", 1}};
-  if (settings.brackets) ours["brackets"] = *settings.brackets;
-  write_json(folder / "sgpt_config.json", ours);
-  if (!card.empty()) write_file(folder / "README.md", card);
-  for (const FileToWrite& file : more) {
-    files::make_folders((folder / file.name).parent_path());
-    write_file(folder / file.name, file.text);
-  }
+  write_settings(folder, settings);
+  write_config(folder, settings.config, tokenizer.folder.empty() ? fs::path() : tokenizer.folder / "config.json",
+               special_token_ids(tokenizer.json), tensors);
+  write_tokenizer(folder, settings, tokenizer.file, tokenizer.folder, tokenizer.json);
+  write_more(folder, card, more);
   write_safetensors(folder / "model.safetensors", tensors);
+  folder.commit();
+}
+
+void write_adapter_folder(const ModelFolder& settings, std::string_view config, const fs::path& target,
+                          std::span<const TensorToWrite> tensors, std::string_view card,
+                          std::span<const FileToWrite> more) {
+  const TokenizerSource tokenizer(settings.tokenizer);
+  require_new_folder(target);
+  AtomicFolder folder(target);
+  write_settings(folder, settings);
+  write_file(folder / kAdapterFile, config);
+  write_tokenizer(folder, settings, tokenizer.file, tokenizer.folder, tokenizer.json);
+  write_more(folder, card, more);
+  write_safetensors(folder / kAdapterWeights, tensors);
   folder.commit();
 }
 

@@ -30,4 +30,10 @@ void write_model_folder(const ModelFolder& settings, const std::filesystem::path
                         const std::filesystem::path& target, std::span<const TensorToWrite> tensors,
                         std::string_view card = {}, std::span<const FileToWrite> more = {});
 
+/// The same for a PEFT adapter (LoRA): `config` is the text of its adapter_config.json, the tensors are its own, and
+/// there is no config.json. The tokenizer is that of `settings`.
+void write_adapter_folder(const ModelFolder& settings, std::string_view config, const std::filesystem::path& target,
+                          std::span<const TensorToWrite> tensors, std::string_view card = {},
+                          std::span<const FileToWrite> more = {});
+
 }  // namespace sgpt

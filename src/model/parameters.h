@@ -15,6 +15,9 @@ namespace sgpt {
 /// What kind of parameter it is; the shape is [rows, cols], vectors being [1, cols].
 enum class ParameterKind { embedding, matrix, vector };
 
+/// Of the two small matrices beside an adapted one (model/lora.h).
+enum class LoraPart { none, a, b };
+
 struct ParameterInfo {
   std::string name;  ///< as in the checkpoint, without "transformer." or "model."
   ParameterKind kind = ParameterKind::vector;
@@ -23,6 +26,8 @@ struct ParameterInfo {
   Role role = Role::token_embedding;
   bool bias = false;
   bool transposed = false;  ///< the checkpoint has it as [in, out]; integers (i8) always lie as [out, in]
+  LoraPart lora = LoraPart::none;
+  float lora_scale = 0;  ///< of the product of both parts
 
   std::vector<std::int64_t> shape() const;  ///< as in the checkpoint: vectors have one dimension
 };

@@ -136,8 +136,8 @@ std::string RerankInput::job_line(const Reranker& reranker) const {
     for (const std::string& text : *texts) digest.add(text);
   }
   for (const Candidate& pair : pairs_) digest.add(pair.query), digest.add(pair.document);
-  return nlohmann::json{{"model", model_identity(parts.folder.transformer, parts.checkpoint)},
-                        {"template", options.text_template},
+  return nlohmann::json{{"model", model_identity(parts.folder, parts.checkpoint)},
+                        {"template", *options.yes_no ? "yes or no: " + options.instruction : options.text_template},
                         {"vocabulary_rows", options.vocabulary_rows},
                         {"max_length", *options.max_length},
                         {"backend", options.backend},

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -38,6 +39,33 @@ void check_nli(const TrainOptions& options) {
   }
 }
 
+void check_lora(const TrainOptions& options) {
+  const LoraOptions& lora = *options.lora;
+  check_count("--lora_r", lora.rank, 1);
+  check_number("--lora_alpha", lora.alpha, false);
+  if (!options.adapter.empty()) {
+    throw UserError(
+        fmt::format("--lora_r and --adapter were given: {} is trained further with the rank, alpha and "
+                    "targets that it has; leave --lora_r and its like out",
+                    options.adapter.string()));
+  }
+}
+
+/// LoRA trains its own matrices alone: an adapter has no place for others.
+void check_frozen(const TrainOptions& options) {
+  const std::pair<const char*, bool> others[] = {{"--freeze", options.freeze},
+                                                 {"--freezenonbias", options.freeze_non_bias},
+                                                 {"--unfreezewte", options.train_word_embeddings},
+                                                 {"--train_norms", options.train_norms}};
+  for (const auto& [name, given] : others) {
+    if (!given) continue;
+    throw UserError(
+        fmt::format("{} and {} were given: LoRA trains its small matrices alone, and an adapter has no place "
+                    "for other parameters; choose one of the two",
+                    options.lora ? "--lora_r" : "--adapter", name));
+  }
+}
+
 }  // namespace
 
 void check_options(const TrainOptions& options) {
@@ -67,6 +95,8 @@ void check_options(const TrainOptions& options) {
         "together: choose one of the two");
   }
   if (options.nli) check_nli(options);
+  if (options.lora) check_lora(options);
+  if (options.lora || !options.adapter.empty()) check_frozen(options);
   check_number("--lr", options.learning_rate, true);
   check_number("--weight_decay", options.weight_decay, true);
   check_number("--max_grad_norm", options.max_gradient_norm, false);
@@ -78,6 +108,11 @@ void check_options(const TrainOptions& options) {
     throw UserError(
         fmt::format("no scheduler is called '{}'; there are {}", options.scheduler, fmt::join(schedule_names(), ", ")));
   }
+}
+
+void check_options_of_adapter(TrainOptions options, const std::filesystem::path& adapter) {
+  options.adapter = adapter;
+  check_options(options);
 }
 
 }  // namespace sgpt

@@ -4,10 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "base/mapped_file.h"
+#include "formats/model_files.h"
 #include "model/checkpoint.h"
 #include "model/model_folder.h"
 #include "model/model_folder_writer.h"
 #include "model/parameters.h"
+#include "model/safetensors.h"
 #include "sgpt/error.h"
 #include "train/model_card.h"
 #include "train/model_settings.h"
@@ -89,6 +92,14 @@ TrainOptions options_for_card(const RunCheckpoint& checkpoint, const fs::path& t
   options.chunk_size = number_of<std::int64_t>(checkpoint, "--chunksize");
   options.freeze = flag_of(checkpoint, "--freeze");
   options.train_word_embeddings = flag_of(checkpoint, "--unfreezewte");
+  options.train_norms = find_fact(checkpoint.facts(), "--train_norms") != nullptr;
+  if (checkpoint.is_adapter()) options.adapter = checkpoint.folder();
+  if (find_fact(checkpoint.facts(), "--lora_r")) {
+    options.lora = LoraOptions{.rank = number_of<std::int64_t>(checkpoint, "--lora_r"),
+                               .alpha = number_of<double>(checkpoint, "--lora_alpha"),
+                               .rank_stabilised = flag_of(checkpoint, "--use_rslora"),
+                               .targets = fact(checkpoint, "--lora_targets")};
+  }
   options.no_duplicates = flag_of(checkpoint, "--no_duplicates");
   options.seed = number_of<std::uint64_t>(checkpoint, "--seed");
   options.gradient_accumulation = number_of<std::int64_t>(checkpoint, "--gradient_accumulation");
@@ -98,6 +109,10 @@ TrainOptions options_for_card(const RunCheckpoint& checkpoint, const fs::path& t
   }
   options.compute = compute_type_of(checkpoint);
   return options;
+}
+
+TensorToWrite as_it_is(const CheckpointTensor& source) {
+  return {.name = source.name, .type = source.type, .shape = source.shape, .bytes = source.bytes, .fill = {}};
 }
 
 }  // namespace
@@ -129,7 +144,11 @@ EncoderOptions encoder_options(const RunCheckpoint& checkpoint, EncoderOptions o
   };
   set(options.query_prompt, "--query_prompt");
   set(options.document_prompt, "--document_prompt");
-  options.trained = checkpoint.trained();
+  if (checkpoint.is_adapter()) {
+    options.adapter = checkpoint.folder();
+  } else {
+    options.trained = checkpoint.trained();
+  }
   return options;
 }
 
@@ -152,27 +171,28 @@ void save_checkpoint_model(const RunCheckpoint& checkpoint, const fs::path& base
   settings.max_seq_length = max_seq_length_of(checkpoint);
   set_prompts(settings, prompt_of(checkpoint, "--query_prompt"), prompt_of(checkpoint, "--document_prompt"));
   settings.sentences.similarity = Similarity::cosine;
-  Checkpoint weights = Checkpoint::open(settings.transformer);
-  weights.replace_with(checkpoint.trained());
-  std::vector<TensorToWrite> tensors;
-  for (const ParameterInfo& parameter : decoder_parameters(settings.config)) {
-    const CheckpointTensor& source = require_parameter(weights, parameter, true);
-    TensorToWrite& tensor = tensors.emplace_back();
-    tensor.name = source.name;
-    tensor.type = source.type;
-    tensor.shape = source.shape;
-    tensor.bytes = source.bytes;
-  }
   const TrainOptions options = options_for_card(checkpoint, target);
   const RunPosition& position = checkpoint.position();
-  write_model_folder(settings, settings.transformer, target, tensors,
-                     model_card({.options = options,
-                                 .settings = settings,
-                                 .batches = position.batches,
-                                 .processes = number_of<std::int64_t>(checkpoint, "the number of processes"),
-                                 .program = checkpoint.program(),
-                                 .step = position.step,
-                                 .total_steps = position.total_steps}));
+  const std::string card = model_card({.options = options,
+                                       .settings = settings,
+                                       .batches = position.batches,
+                                       .processes = number_of<std::int64_t>(checkpoint, "the number of processes"),
+                                       .program = checkpoint.program(),
+                                       .step = position.step,
+                                       .total_steps = position.total_steps});
+  std::vector<TensorToWrite> tensors;
+  if (checkpoint.is_adapter()) {
+    const MappedFile file(checkpoint.folder() / kAdapterWeights);
+    for (const CheckpointTensor& source : read_safetensors(file)) tensors.push_back(as_it_is(source));
+    const MappedFile config(checkpoint.folder() / kAdapterFile);
+    return write_adapter_folder(settings, config.text(), target, tensors, card);
+  }
+  Checkpoint weights = Checkpoint::open(settings.transformer);
+  weights.replace_with(checkpoint.trained());
+  for (const ParameterInfo& parameter : decoder_parameters(settings.config)) {
+    tensors.push_back(as_it_is(require_parameter(weights, parameter, true)));
+  }
+  write_model_folder(settings, settings.transformer, target, tensors, card);
 }
 
 }  // namespace sgpt

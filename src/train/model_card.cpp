@@ -143,7 +143,15 @@ std::string command(const CardFacts& facts) {
 
 /// Which parameters, by the options of the command.
 std::string trained(const TrainOptions& options) {
+  if (options.lora) {
+    return fmt::format("LoRA, r {}, alpha {}{}, beside {}", options.lora->rank, options.lora->alpha,
+                       options.lora->rank_stabilised ? " (rank-stabilised)" : "", options.lora->targets);
+  }
+  if (!options.adapter.empty()) return "LoRA, of the adapter that the run began with";
   const std::string_view embedding = options.train_word_embeddings ? " and the word embedding" : "";
+  if (options.train_norms) {
+    return fmt::format("{}norms{}", options.freeze_non_bias ? "biases and " : "", embedding);
+  }
   if (options.freeze_non_bias) return fmt::format("biases{}", embedding);
   return options.freeze ? "the word embedding" : "all parameters";
 }
@@ -151,6 +159,7 @@ std::string trained(const TrainOptions& options) {
 std::string methods(const TrainOptions& options) {
   std::string text = "The model uses ";
   if (options.freeze_non_bias) text += "BitFit, ";
+  if (options.lora || !options.adapter.empty()) text += "LoRA, ";
   text += options.pooling == PoolingMode::weightedmean ? "weighted-mean" : std::string(name_of(options.pooling));
   text += " pooling";
   if (options.grad_cache) text += " & GradCache";

@@ -36,4 +36,13 @@ TensorToWrite parameter_tensor(const Decoder& model, const Parameter& parameter,
   return tensor;
 }
 
+std::vector<TensorToWrite> adapter_tensors(const Decoder& model) {
+  std::vector<TensorToWrite> tensors;
+  for (const Parameter& parameter : model.parameters()) {
+    if (parameter.info.lora == LoraPart::none) continue;
+    tensors.push_back(parameter_tensor(model, parameter, "base_model.model." + parameter.info.name, parameter.value));
+  }
+  return tensors;
+}
+
 }  // namespace sgpt

@@ -19,6 +19,7 @@
 #include "base/filesystem.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
+#include "formats/model_files.h"
 #include "model/safetensors.h"
 #include "sgpt/error.h"
 #include "train/dev_selection.h"
@@ -247,6 +248,7 @@ const std::string& RunCheckpoint::command() const { return content_->command; }
 const std::string& RunCheckpoint::program() const { return content_->program; }
 const RunFacts& RunCheckpoint::facts() const { return content_->facts; }
 const fs::path& RunCheckpoint::folder() const { return content_->folder; }
+bool RunCheckpoint::is_adapter() const { return files::exists(content_->folder / kAdapterFile); }
 
 RunCheckpoint RunCheckpoint::read(const fs::path& folder) {
   auto content = std::make_unique<Content>();
@@ -320,6 +322,10 @@ void RunCheckpoints::save(const RunPosition& position, const RunFacts& facts, co
   }
   AtomicFolder folder(target);
   write_tensors(folder, model, trainer.state());
+  if (!options_.adapter_config.empty()) {
+    write_file(folder / kAdapterFile, options_.adapter_config);
+    write_safetensors(folder / kAdapterWeights, adapter_tensors(model));
+  }
   Json state = state_json(position, facts, options_);
   std::vector<std::string_view> files{kTrained, kMoments};
   if (dev && dev->best_step() > 0) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "train/run_facts.h"
@@ -47,6 +48,7 @@ class RunCheckpoint {
   const std::string& program() const;               ///< that wrote it, with its version
   const RunFacts& facts() const;
   const std::filesystem::path& folder() const;
+  bool is_adapter() const;  ///< the folder is a PEFT adapter of the base model, too
 
   /// Puts trained values and moments in place, and what `dev` knew, where it is not null. Throws UserError when a
   /// tensor is missing or has another shape.
@@ -64,7 +66,11 @@ class RunCheckpoints {
     std::filesystem::path base_model;  ///< recorded for people and for evaluation
     std::string command;               ///< recorded for the model card
     std::int64_t total_limit = 0;      ///< older ones are deleted when there are more; 0: none
+    /// adapter_config.json of a run that trains LoRA: each checkpoint is then a PEFT adapter too. Empty: none.
+    std::string adapter_config = {};
   };
+  void set_adapter_config(std::string text) { options_.adapter_config = std::move(text); }
+
   /// Of the run that writes `output`. Touches nothing yet.
   RunCheckpoints(const std::filesystem::path& output, Options options);
 

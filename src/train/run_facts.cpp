@@ -7,8 +7,10 @@
 #include <fmt/ranges.h>
 #include <xxhash.h>
 
+#include "base/filesystem.h"
 #include "base/mapped_file.h"
 #include "base/parallel.h"
+#include "formats/model_files.h"
 
 namespace sgpt {
 namespace {
@@ -62,9 +64,10 @@ RunFacts option_facts(const TrainOptions& options) {
   const auto& [model, train_data, msmarco, nli, output, pooling, brackets, query_prompt, document_prompt,
                max_seq_length, negatives_per_query, train_dataset_max_size, shuffle, no_duplicates, batch_size, epochs,
                steps_per_epoch, gradient_accumulation, learning_rate, scheduler, warmup_steps, weight_decay,
-               max_gradient_norm, scale, seed, freeze, freeze_non_bias, train_word_embeddings, grad_cache, chunk_size,
-               activation_memory, checkpoints, checkpoint_save_steps, checkpoint_save_total_limit, resume, log_file,
-               run_folder, watch_log, wandb, command, compute, backend, threads, on_step, stop] = options;
+               max_gradient_norm, scale, seed, freeze, freeze_non_bias, train_word_embeddings, train_norms, lora,
+               adapter, grad_cache, chunk_size, activation_memory, checkpoints, checkpoint_save_steps,
+               checkpoint_save_total_limit, resume, log_file, run_folder, watch_log, wandb, command, compute, backend,
+               threads, on_step, stop] = options;
   const auto& [folder, systems, negatives_per_system, score_margin, all_queries] = msmarco;
   RunFacts facts;
   const auto add = [&](const char* name, const auto& value) { facts.emplace_back(name, fmt::format("{}", value)); };
@@ -102,6 +105,15 @@ RunFacts option_facts(const TrainOptions& options) {
   add("--freeze", freeze);
   add("--freezenonbias", freeze_non_bias);
   add("--unfreezewte", train_word_embeddings);
+  if (train_norms) add("--train_norms", true);
+  if (lora) {
+    const auto& [rank, alpha, rank_stabilised, targets] = *lora;
+    add("--lora_r", rank);
+    add("--lora_alpha", alpha);
+    add("--use_rslora", rank_stabilised);
+    add("--lora_targets", targets);
+  }
+  if (!adapter.empty()) add("--adapter", true);  // which one, its checksum says
   add("--gradcache", grad_cache);
   add("--chunksize", chunk_size);
   add("--dtype", name_of(compute));
@@ -123,6 +135,16 @@ std::uint64_t model_fingerprint(const Architecture& config, const Checkpoint& we
   std::sort(lines.begin(), lines.end());  // how the weights are cut into files does not matter
   for (const std::string& line : lines) summary += line;
   return XXH3_64bits(summary.data(), summary.size());
+}
+
+std::uint64_t adapter_fingerprint(const std::filesystem::path& adapter) {
+  std::uint64_t fingerprint = 0;
+  for (const std::string_view name : {kAdapterFile, kAdapterWeights, kOlderAdapterWeights}) {
+    if (!files::exists(adapter / name)) continue;
+    const MappedFile file(adapter / name);
+    fingerprint = XXH3_64bits_withSeed(file.bytes().data(), file.bytes().size(), fingerprint);
+  }
+  return fingerprint;
 }
 
 std::string fingerprint_text(std::uint64_t fingerprint) { return fmt::format("{:016x}", fingerprint); }

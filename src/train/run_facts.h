@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ RunFacts option_facts(const TrainOptions& options);
 
 /// A checksum of the configuration and of every byte of the weights.
 std::uint64_t model_fingerprint(const Architecture& config, const Checkpoint& weights);
+
+/// A checksum of a PEFT adapter's files.
+std::uint64_t adapter_fingerprint(const std::filesystem::path& adapter);
 
 /// As it stands in files: 16 hexadecimal digits.
 std::string fingerprint_text(std::uint64_t fingerprint);

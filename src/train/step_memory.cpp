@@ -122,7 +122,7 @@ void require_weights_memory(const Backend& backend, const Checkpoint& checkpoint
       halves.values < weights.values
           ? fmt::format("as bf16 (sgpt convert --dtype bf16) it takes {}", in_gigabytes(halves.unavoidable()))
       : weights.gradients > weights.values / 4
-          ? std::string("train the biases alone (--freezenonbias), or take a smaller model")
+          ? std::string("train small matrices beside its own (--lora_r 16), or take a smaller model")
           : std::string("take a smaller model");
   require_memory(fmt::format("{}: training the model", checkpoint.folder().string()),
                  weights.unavoidable() + kProgramBytes, advice, ranks.local_size());

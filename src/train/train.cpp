@@ -19,6 +19,8 @@
 #include "encode/compute_choice.h"
 #include "encode/text_preparation.h"
 #include "model/checkpoint.h"
+#include "model/lora_adapter.h"
+#include "model/lora_config.h"
 #include "model/model_folder.h"
 #include "model/model_folder_writer.h"
 #include "sgpt/error.h"
@@ -48,7 +50,7 @@ namespace {
 
 /// The settings of the model that comes out, which are those that it is trained with.
 ModelFolder trained_settings(const TrainOptions& options, const Communicator& ranks) {
-  ModelFolder folder = read_model_folder(options.model);
+  ModelFolder folder = read_model_folder(options.model, options.adapter);
   if (ranks.first() && folder.has_modules && folder.pooling != std::vector{options.pooling}) {
     log::warning(fmt::format("{} says {} pooling, but --pooling {} is trained and saved", options.model.string(),
                              name_of(folder.pooling.front()), name_of(options.pooling)));
@@ -87,9 +89,39 @@ TrainerOptions trainer_options(const TrainOptions& options, std::int64_t total_s
   return result;
 }
 
-/// The checkpoint with the trained parameters, in f32, in place of its own.
+/// What is trained in the place of matrices, if anything is.
+Lora lora_of(const TrainOptions& options, const ModelFolder& settings, const Communicator& ranks) {
+  if (settings.adapter.empty()) {
+    if (!options.lora) return {};
+    return new_lora(settings.config, {.rank = options.lora->rank,
+                                      .alpha = options.lora->alpha,
+                                      .rank_stabilised = options.lora->rank_stabilised,
+                                      .targets = options.lora->targets,
+                                      .seed = options.seed});
+  }
+  const double dropout = read_lora_config(settings.adapter).dropout;
+  if (ranks.first() && dropout > 0) {
+    log::info(
+        fmt::format("{}: adapter_config.json asks for a lora_dropout of {} in training; sgpt trains without "
+                    "dropout",
+                    model_shown(settings.adapter), dropout));
+  }
+  return LoraAdapter::open(settings.adapter).lora(settings.config);
+}
+
+/// The model that an adapter belongs to, for its adapter_config.json: a name on the hub, or a path from anywhere.
+std::string base_of(const ModelFolder& settings) {
+  if (const auto hub = hub_path(settings.transformer)) return hub->id;
+  std::error_code none;
+  return std::filesystem::weakly_canonical(settings.transformer, none).string();
+}
+
+/// The checkpoint with the trained parameters, in f32, in place of its own; or the adapter alone.
 void save(const TrainOptions& options, const ModelFolder& settings, const Checkpoint& checkpoint, const Decoder& model,
-          const std::string& card, std::span<const FileToWrite> more) {
+          const std::string& adapter_config, const std::string& card, std::span<const FileToWrite> more) {
+  if (!adapter_config.empty()) {
+    return write_adapter_folder(settings, adapter_config, options.output, adapter_tensors(model), card, more);
+  }
   std::vector<TensorToWrite> tensors;
   for (const Parameter& parameter : model.parameters()) {
     const std::string& name = parameter.info.name;
@@ -245,8 +277,18 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   const ModelFolder settings = trained_settings(options, ranks);
   const std::unique_ptr<Backend> backend = make_backend(options.backend);
   const Checkpoint checkpoint = Checkpoint::open(settings.transformer);
-  const Freezing freezing{options.freeze, options.freeze_non_bias, options.train_word_embeddings};
-  const TrainedParameters which = trained_parameters(freezing);
+  if (!settings.adapter.empty()) check_options_of_adapter(options, settings.adapter);
+  Lora lora = lora_of(options, settings, ranks);
+  const bool has_lora = !lora.modules.empty();
+  const std::string adapter_config =
+      has_lora ? lora_config_json(lora, settings.config, base_of(settings)) : std::string();
+  checkpoints.set_adapter_config(adapter_config);
+  TrainedParameters which = trained_parameters({.all = options.freeze,
+                                                .non_bias = options.freeze_non_bias,
+                                                .train_embedding = options.train_word_embeddings,
+                                                .train_norms = options.train_norms,
+                                                .lora = has_lora});
+  which.lora = std::move(lora);
   const DType stored = matrix_type(checkpoint, settings.config);
   options.compute = agree_on_compute_type(
       choose_compute_type(wanted_type(options, recorded), *backend, stored, WeightUse::forward_and_backward), *backend,
@@ -254,7 +296,7 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   require_weights_memory(*backend, checkpoint, settings.config, which, options.compute, ranks);
   Decoder model(*backend, checkpoint, settings.config, which, options.compute);
 
-  const TextPreparation preparation(Tokenizer::load(settings.transformer), settings, {});
+  const TextPreparation preparation(Tokenizer::load(settings.tokenizer), settings, {});
   for (const TextKind kind : {TextKind::query, TextKind::document}) {
     if (ranks.first()) preparation.tell(kind);
   }
@@ -277,6 +319,9 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
   RunFacts facts = option_facts(options);
   facts.emplace_back("the number of processes", fmt::format("{}", ranks.size()));
   facts.emplace_back(kBaseModelFact, fingerprint_text(model_fingerprint(settings.config, checkpoint)));
+  if (!settings.adapter.empty()) {
+    facts.emplace_back("the adapter's checksum", fingerprint_text(adapter_fingerprint(settings.adapter)));
+  }
   facts.emplace_back("the training data's checksum", fingerprint_text(data.fingerprint()));
   if (dev_pairs) facts.emplace_back("the dev data's checksum", fingerprint_text(dev_pairs->fingerprint()));
   require_same_facts(facts, ranks);
@@ -305,7 +350,8 @@ TrainResult train(const TrainOptions& wanted, Communicator& ranks, RunWatch& wat
                                          .step = result.saved_step,
                                          .total_steps = total_steps,
                                          .dev_score = selection ? selection->best_score() : 0});
-    save(options, settings, checkpoint, model, card, selection ? dev_files(*selection) : std::vector<FileToWrite>());
+    save(options, settings, checkpoint, model, adapter_config, card,
+         selection ? dev_files(*selection) : std::vector<FileToWrite>());
   }
   ranks.barrier();
   return result;

@@ -29,12 +29,19 @@ GradCacheOptions grad_cache_options(const TrainerOptions& options) {
   return {options.pooling, options.scale, options.chunk_size, options.activation_memory};
 }
 
+/// "norm" in today's families and in BLOOM's, "ln_1" and "ln_f" in the GPTs' and at BLOOM's end.
+bool is_of_norm(std::string_view name) {
+  return name.find("norm") != std::string_view::npos || name.find("ln_") != std::string_view::npos;
+}
+
 }  // namespace
 
 TrainedParameters trained_parameters(const Freezing& freezing) {
   TrainedParameters which;
   which.trained = [freezing](std::string_view name) {
-    if (!freezing.all && !freezing.non_bias) return true;
+    if (freezing.lora) return name.find("lora_") != std::string_view::npos;
+    if (!freezing.all && !freezing.non_bias && !freezing.train_norms) return true;
+    if (freezing.train_norms && is_of_norm(name)) return true;
     if (freezing.train_embedding && is_word_embedding(name)) return true;
     return freezing.non_bias && name.find("bias") != std::string_view::npos;
   };
@@ -56,13 +63,14 @@ Trainer::Trainer(Backend& backend, Decoder& model, const TrainerOptions& options
   if (size == 0 && !has_biases(model.config())) {
     throw UserError(fmt::format(
         "nothing is left to train: {} has no biases, which are all that --freezenonbias and --freeze leave; "
-        "train every parameter, or use --unfreezewte for the word embedding",
+        "use --lora_r 16 for LoRA, --train_norms for the norms, or --unfreezewte for the word embedding",
         model.config().family->name));
   }
   if (size == 0) {
     throw UserError(
-        "nothing is left to train: --freeze holds every parameter; use --freezenonbias for the biases alone, or "
-        "--unfreezewte for the word embedding");
+        "nothing is left to train: --freeze holds every parameter; use --freezenonbias for the biases alone, --lora_r "
+        "16 for "
+        "LoRA, or --unfreezewte for the word embedding");
   }
   moments_ = Buffer(backend.memory(), static_cast<std::size_t>(2 * size) * sizeof(float));
   const Matrix moments(moments_.data(), 2, size);

@@ -30,6 +30,8 @@ struct Freezing {
   bool all = false;              ///< --freeze: everything
   bool non_bias = false;         ///< --freezenonbias, BitFit: all whose name lacks "bias"
   bool train_embedding = false;  ///< --unfreezewte: but not the word embedding
+  bool train_norms = false;      ///< --train_norms: but not what norms have, and all else
+  bool lora = false;             ///< everything but the matrices of LoRA
 };
 
 /// Which parameters are trained, and which decay: all whose name holds none of `bias`, `LayerNorm.bias`,

@@ -14,8 +14,10 @@
 
 #include "base/unicode.h"
 #include "encode/encoder_parts.h"
+#include "encode/model_identity.h"
 #include "expected_tensors.h"
 #include "fixtures.h"
+#include "model/lora_config.h"
 #include "sgpt/encoder.h"
 
 namespace sgpt {
@@ -123,6 +125,46 @@ TEST_P(TodayFolders, TextsBecomeTheEmbeddingsOfSentenceTransformers) {
       }
     }
     EXPECT_GE(compared, std::ssize(cases)) << folder;
+  }
+}
+
+/// An adapter as the model itself, where it is a whole folder, and as one that is added to its base.
+TEST_P(TodayFolders, AdaptersGiveTheEmbeddingsOfPeft) {
+  const std::vector<fs::path> adapters = testing::today_fixtures("adapters");
+  if (adapters.empty()) GTEST_SKIP() << "no adapters among the fixtures";
+  for (const fs::path& adapter : adapters) {
+    const Tensors expected = read_tensors(adapter / "encode_expected.safetensors");
+    const json cases = json::parse(std::ifstream(adapter / "encode_cases.json"));
+    const fs::path base = *local_base(adapter);
+    const bool whole = fs::exists(adapter / "modules.json");
+    for (const bool as_model : {true, false}) {
+      if (as_model && !whole) continue;
+      for (std::size_t i = 0; i < cases.size(); ++i) {
+        SCOPED_TRACE(adapter.filename().string() + " " + std::to_string(i));
+        const Case one(cases[i]);
+        const Encoder encoder = as_model ? load(adapter, one) : load(base, one, {.adapter = adapter});
+        EXPECT_EQ(encoder.parts().preparation.prompt(one.kind), one.prompt);
+        if (!one.has_line_ends()) {
+          EXPECT_EQ(encoder.tokenize(one.text, one.kind), one.ids);
+        }
+        const std::string name = std::to_string(i) + ".embedding";
+        expect_close(embedding(encoder, one), expected.at(name), kTolerance, name);
+      }
+    }
+  }
+}
+
+/// What keeps embeddings must not take those of the base, or of another adapter, for an adapter's.
+TEST(AdapterIdentity, IsNotThatOfTheBase) {
+  const std::vector<fs::path> adapters = testing::today_fixtures("adapters");
+  if (adapters.empty()) GTEST_SKIP() << "no adapters among the fixtures";
+  for (const fs::path& adapter : adapters) {
+    const fs::path base = *local_base(adapter);
+    const Encoder plain = Encoder::load(base), with = Encoder::load(base, {.adapter = adapter});
+    EXPECT_NE(model_identity(plain), model_identity(with));
+    EXPECT_NE(plain.encode_queries(std::vector<std::string>{"lift"}).values,
+              with.encode_queries(std::vector<std::string>{"lift"}).values);
+    EXPECT_EQ(with.parts().folder.name, adapter.filename().string());
   }
 }
 

@@ -44,7 +44,7 @@ TEST(ModelFiles, ModulesHaveFoldersInsideTheModels) {
 TEST(ModelFiles, OtherFormatsAreKnownByTheirNames) {
   EXPECT_EQ(foreign_weights({"README.md", "model.safetensors"}), "");
   EXPECT_THAT(foreign_weights({"a.txt", "onnx/model.onnx"}), AllOf(HasSubstr("onnx/model.onnx"), HasSubstr("ONNX")));
-  EXPECT_THAT(foreign_weights({"adapter_config.json", "adapter_model.safetensors"}), HasSubstr("merge_and_unload"));
+  EXPECT_THAT(foreign_weights({"adapter_config.json", "adapter_model.safetensors"}), HasSubstr("--adapter"));
   EXPECT_THAT(foreign_weights({"q4_k_m.gguf"}), HasSubstr("GGUF"));
 }
 

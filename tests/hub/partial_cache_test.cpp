@@ -126,6 +126,23 @@ TEST(DamagedCache, AnUpdateOfASoundModelDownloadsNothing) {
   EXPECT_EQ(hub.storage().requests().size(), 1u);
 }
 
+TEST(HubListing, AnAdapterIsFetchedWithoutItsBase) {
+  for (const char* weights : {"adapter_model.safetensors", "adapter_model.bin"}) {
+    FakeHub hub;
+    hub.files = {{"adapter_config.json", "{}"}, {weights, "numbers"}, {"tokenizer.json", "{}"}, {"optimizer.pt", "x"}};
+    const auto folder = resolve_model("org/model", hub.options());
+    EXPECT_EQ(content_of(folder / "adapter_config.json"), "{}");
+    EXPECT_EQ(content_of(folder / weights), "numbers");
+    EXPECT_EQ(content_of(folder / "tokenizer.json"), "{}");
+    EXPECT_FALSE(std::filesystem::exists(folder / "optimizer.pt"));
+    HubOptions offline = hub.options();
+    offline.offline = true;
+    EXPECT_EQ(resolve_model("org/model", offline), folder);
+    std::filesystem::remove(folder / weights);
+    EXPECT_THAT(sentence_of<UserError>("org/model", offline), HasSubstr("adapter_model"));
+  }
+}
+
 TEST(HubListing, NamesWhatSgptDoesNotRead) {
   const auto told = [](const std::map<std::string, std::string>& files) {
     FakeHub hub;

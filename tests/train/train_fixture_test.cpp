@@ -15,6 +15,7 @@
 #include "base/threads.h"
 #include "encode/text_preparation.h"
 #include "fixtures.h"
+#include "model/lora_adapter.h"
 #include "model/safetensors.h"
 #include "thread_ranks.h"
 #include "train/trainer.h"
@@ -36,7 +37,8 @@ struct Case {
 /// Those that train parameters of the model itself, and have texts to train it on.
 bool is_training(const std::filesystem::path& file) {
   const std::string stem = file.stem().string();
-  return file.extension() == ".json" && (stem == "train_bitfit" || stem == "train_full" || stem == "train_norms") &&
+  return file.extension() == ".json" &&
+         (stem == "train_bitfit" || stem == "train_full" || stem == "train_norms" || stem == "train_lora") &&
          exists(file.parent_path() / "tokenizer.json");
 }
 
@@ -62,18 +64,20 @@ TextPreparation::Options text_options(const json& data) {
   return options;
 }
 
-TrainedParameters which_of(const Case& fixture) {
-  TrainedParameters which = trained_parameters({.non_bias = fixture.data["freeze_non_bias"]});
-  if (fixture.name == "train_norms") {
-    which.trained = [](std::string_view name) { return name.find("norm") != std::string_view::npos; };
-  }
+TrainedParameters which_of(const Case& fixture, const Architecture& architecture) {
+  const bool lora = fixture.name == "train_lora";
+  TrainedParameters which = trained_parameters(
+      {.non_bias = fixture.data["freeze_non_bias"], .train_norms = fixture.name == "train_norms", .lora = lora});
+  if (lora) which.lora = LoraAdapter::open(fixture.folder / "train_lora_start").lora(architecture);
   return which;
 }
 
-/// The fixtures have a causal model's names where its checkpoint has them.
+/// The fixtures have a causal model's names where its checkpoint has them, and PEFT's.
 std::string_view without_prefix(std::string_view name) {
-  static constexpr std::string_view kPrefix = "model.";
-  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+  for (const std::string_view prefix : {"base_model.model.", "model."}) {
+    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  }
+  return name;
 }
 
 struct Chunks {
@@ -90,7 +94,7 @@ class Training {
         backend_(make_backend(backend)),
         checkpoint_(Checkpoint::open(folder_.transformer)),
         preparation_(Tokenizer::load(folder_.transformer), folder_, text_options(fixture.data)),
-        model_(*backend_, checkpoint_, folder_.config, which_of(fixture), compute),
+        model_(*backend_, checkpoint_, folder_.config, which_of(fixture, folder_.config), compute),
         trainer_(*backend_, model_, options(fixture.data, chunks), ranks) {}
 
   TrainingBatch batch(const json& examples) const {
