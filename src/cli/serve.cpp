@@ -103,7 +103,7 @@ void run(Options& options) {
 /// Every option is also an environment variable: containers have their own PORT and HOSTNAME, hence the prefix.
 void name_environment(CLI::App& command) {
   for (CLI::Option* option : command.get_options()) {
-    if (option->get_lnames().empty() || option == command.get_help_ptr()) continue;
+    if (option->get_lnames().empty() || option->get_name().starts_with("--help")) continue;
     std::string name = "SGPT_" + option->get_lnames().front();
     for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     option->envname(name);
@@ -188,7 +188,7 @@ void add_serve(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "serve",
-      "Serves embeddings to clients that were written for OpenAI's interface or text-embeddings-inference.\n"
+      "Serves embeddings to clients that were written for OpenAI, text-embeddings-inference, Cohere or ollama.\n"
       "A text's embedding has the bits that sgpt encode gives. See docs/serving.md.");
   add_model_option(*command, "--model", options->model);
   add_http_options(*command, *options);

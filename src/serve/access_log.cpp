@@ -38,7 +38,10 @@ std::string access_line(const HttpHead& head, const HttpResponse& response, std:
     std::string line = fmt::format("{} {} {}", head.method.empty() ? "?" : plain(head.method),
                                    head.path.empty() ? "?" : plain(head.path), response.status);
     if (response.status >= 400 && !response.label.empty()) line += " " + response.label;
-    for (const auto& [name, value] : response.notes) line += fmt::format(" {}={}", name, plain(value));
+    for (const auto& [name, value] : response.notes) {
+      const std::string_view quote = value.find(' ') == std::string::npos ? "" : "\"";
+      line += fmt::format(" {}={}{}{}", name, quote, plain(value), quote);
+    }
     line += fmt::format(" ms={:.1f} bytes={} peer={} id={}", milliseconds, bytes, head.peer, head.id);
     if (!trace.empty()) line += " trace=" + trace;
     return line;

@@ -170,7 +170,8 @@ BatchPlan ServedModel::measure(std::int64_t wanted) const {
                              wanted, longest()));
   }
   plan.batch_tokens = std::max(plan.batch_tokens, longest());
-  timed(plan.batch_tokens);
+  // A longest input that is far beyond what was measured would make the start last for minutes.
+  if (plan.batch_tokens <= last.tokens) timed(plan.batch_tokens);
   return plan;
 }
 

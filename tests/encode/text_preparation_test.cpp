@@ -98,6 +98,26 @@ TEST_F(TextPreparationTest, CutsOnTheSideThatTheTokenizerNames) {
               ElementsAre(id("["), id("the"), id("]")));
 }
 
+TEST_F(TextPreparationTest, CutsAtTheEndThatTheCallerChooses) {
+  const TextPreparation preparation = prepare({.brackets = true});
+  const auto cut_at = [&](const std::string& text, CutEnd end) {
+    bool cut = false;
+    const TokenIds ids = preparation.ids(text, TextKind::query, end, cut);
+    EXPECT_EQ(cut, preparation.uncut_tokens(text, TextKind::query) > 8) << text;
+    return ids;
+  };
+  const std::string text = " a\nthe.x.x.x.x.x.x";  // line ends and space as everywhere
+  const TokenIds whole = prepare({.brackets = true, .max_seq_length = 100}).ids(text, TextKind::query);
+  EXPECT_EQ(preparation.uncut_tokens(text, TextKind::query), std::ssize(whole));
+  TokenIds right(whole.begin(), whole.begin() + 7), left(whole.end() - 7, whole.end());
+  right.push_back(whole.back());
+  left.insert(left.begin(), whole.front());
+  EXPECT_EQ(cut_at(text, CutEnd::right), right);
+  EXPECT_EQ(cut_at(text, CutEnd::own), right);
+  EXPECT_EQ(cut_at(text, CutEnd::left), left);
+  EXPECT_EQ(cut_at("the", CutEnd::left), preparation.ids("the", TextKind::query));
+}
+
 TEST_F(TextPreparationTest, TakesFromTheFolderWhatIsNotSaid) {
   model_.brackets = true;
   EXPECT_TRUE(prepare({}).brackets());
