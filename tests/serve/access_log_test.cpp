@@ -8,7 +8,9 @@ namespace sgpt::serve {
 namespace {
 
 HttpHead head() {
-  HttpHead head{.method = "POST", .path = "/embed"};
+  HttpHead head;
+  head.method = "POST";
+  head.path = "/embed";
   head.headers = {{"authorization", "Bearer secret"},
                   {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}};
   head.id = "id-1";
