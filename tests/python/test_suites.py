@@ -101,7 +101,8 @@ def test_mteb_gives_the_programs_figures(bracketed, cranfield, figures):
     for made in (SgptModel(bracketed), SgptSearch(bracketed)):
         result = mteb.evaluate(made, [Cranfield()], cache=None, show_progress_bar=False)
         scores = next(iter(result.task_results)).scores["test"][0]
-        for theirs, ours in (("ndcg_at_10", "NDCG@10"), ("map_at_10", "MAP@10"), ("recall_at_100", "Recall@100")):
+        # Not Recall@100: three queries of this random model have one score at ranks 100 and 101.
+        for theirs, ours in (("ndcg_at_10", "NDCG@10"), ("map_at_10", "MAP@10")):
             assert scores[theirs] == pytest.approx(figures[ours], abs=2e-5), (type(made), theirs)
 
 
