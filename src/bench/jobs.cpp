@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "backend/cpu/tile_peak.h"
+#include "backend/tile_peak.h"
 #include "base/threads.h"
 #include "bench/products.h"
 #include "encode/batching.h"
@@ -117,7 +117,7 @@ BenchResult bench_encode(const std::filesystem::path& model, const std::filesyst
   result.texts = static_cast<std::int64_t>(texts.size());
   result.product_seconds = seconds_of_products(parts.folder.config, rows, ProductPass::forward);
   result.product_operations = operations_of_products(parts.folder.config, rows);
-  result.tile_peak = cpu::tile_peak(result.compute);
+  result.tile_peak = tile_peak(result.compute);
   if (measured.profile) {
     result.profile = rows_of(*measured.profile, tokenizer_seconds, result, rows.front(), parts.folder.config.hidden);
   }
@@ -175,7 +175,7 @@ BenchResult bench_train(const std::filesystem::path& model_folder, const std::fi
                            seconds_of_products(folder.config, rows, ProductPass::backward_input);
   result.product_operations =
       (forward_passes + (job.all_parameters ? 2 : 1)) * operations_of_products(folder.config, rows);
-  result.tile_peak = cpu::tile_peak(result.compute);
+  result.tile_peak = tile_peak(result.compute);
   if (job.all_parameters) {
     result.product_seconds += seconds_of_products(folder.config, rows, ProductPass::backward_weight);
   }

@@ -106,7 +106,8 @@ TEST(HttpServer, AnswersInOrderOnOneConnectionAlsoWhatWasSentAhead) {
 TEST(HttpServer, MuchThatWasSentAheadWaits) {
   Served served;
   HttpClient client(served.port());
-  client.send(HttpClient::request("POST", "/wait", "x") + HttpClient::request("POST", "/echo", std::string(200000, 'y')));
+  client.send(HttpClient::request("POST", "/wait", "x") +
+              HttpClient::request("POST", "/echo", std::string(200000, 'y')));
   const auto exchange = served.handler.next();
   std::this_thread::sleep_for(milliseconds(50));  // it reads ahead as far as it does
   exchange->answer({.body = "first"});

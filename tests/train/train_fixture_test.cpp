@@ -292,7 +292,8 @@ Agreement agreement(const Case& fixture, const Decoder& model) {
 
 /// Every product of a pass rounds both sides to 8 bits: the gradient's direction stays, and so do the losses. On the
 /// small models of today's families, which have prompts, roundings count for more: PyTorch's autocast is at a cosine of
-/// 0.99948 (tiny-llama), 0.99646 (tiny-qwen2) and 0.99862 (tiny-qwen3's norms), with differences of 0.033, 0.088, 0.066.
+/// 0.99948 (tiny-llama), 0.99646 (tiny-qwen2) and 0.99862 (tiny-qwen3's norms), with differences of 0.033, 0.088,
+/// 0.066.
 TEST(TrainInBf16, FollowsTheFixtures) {
   if (!make_backend("cpu")->computes(ComputeType::bf16)) GTEST_SKIP() << "this processor has no bf16 instructions";
   ASSERT_FALSE(cases().empty());

@@ -95,7 +95,8 @@ void attend_backward_on_tiles(const AttentionHead& one, const HeadGroup& group, 
     float* dqs = gradients.dq.data + h * gradients.dq_stride;
     for (std::int64_t first = 0; first < n; first += kBlockRows) {
       const std::int64_t rows = std::min(kBlockRows, n - first);
-      const auto [begin, seen] = seen_keys(head, first, rows);
+      const SeenKeys keys = seen_keys(head, first, rows);
+      const std::int64_t begin = keys.begin, seen = keys.count;
       const float *q = head.q.data + first * head.q.stride, *dy = dys + first * dys_of_group.stride;
       const auto scores = [&](const float* left, std::int64_t left_stride, const Registers& columns, float* to) {
         const Registers side = left_side(left, left_stride, rows, dim, packed.inner(),

@@ -1,4 +1,4 @@
-#include "backend/cpu/tile_peak.h"
+#include "backend/tile_peak.h"
 
 #include <omp.h>
 
@@ -51,11 +51,10 @@ double measure() {
 }
 
 }  // namespace
+}  // namespace sgpt::cpu
 
-double tile_peak(ComputeType type) {
-  if (type == ComputeType::bf16 && processor().amx_bf16) return measure<false>();
-  if (type == ComputeType::int8 && processor().amx_int8) return measure<true>();
+double sgpt::tile_peak(ComputeType type) {
+  if (type == ComputeType::bf16 && cpu::processor().amx_bf16) return cpu::measure<false>();
+  if (type == ComputeType::int8 && cpu::processor().amx_int8) return cpu::measure<true>();
   return 0;
 }
-
-}  // namespace sgpt::cpu

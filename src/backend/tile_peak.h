@@ -3,10 +3,10 @@
 
 #include "sgpt/compute_type.h"
 
-namespace sgpt::cpu {
+namespace sgpt {
 
 /// Operations a second (a multiplication and its addition are two) of all threads of OpenMP together, multiplying
 /// registers and loading nothing; measured for a fiftieth of a second. 0 for f32, and where the processor has no tiles.
 double tile_peak(ComputeType type);
 
-}  // namespace sgpt::cpu
+}  // namespace sgpt
