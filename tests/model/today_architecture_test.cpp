@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,15 @@ TEST(TodayArchitecture, Gemma) {
   EXPECT_EQ(a.rotary.scaling, RotaryScaling::linear);
   EXPECT_EQ(a.window_rotary->theta, 5000);
   EXPECT_EQ(a.window_rotary->scaling, RotaryScaling::none);
+}
+
+TEST(TodayArchitecture, GemmaIsWrittenWithAWholeScalar) {
+  for (const std::int64_t head_dim : {8, 24, 80, 256}) {
+    const Architecture made = make_architecture("gemma3_text", {2 * head_dim, 2, 2, 300, 128});
+    nlohmann::ordered_json written{{"model_type", "gemma3_text"}};
+    made.family->write(made, written);
+    EXPECT_EQ(written.at("query_pre_attn_scalar").dump(), std::to_string(head_dim));
+  }
 }
 
 TEST(TodayArchitecture, ARotaryIsPartOfTheSummary) {

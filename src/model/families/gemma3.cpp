@@ -100,6 +100,14 @@ Architecture read(const JsonFile& config) {
   return gemma;
 }
 
+/// The number whose inverse root the scores' factor is: whole, as transformers wants it, but for what a float rounded.
+nlohmann::ordered_json scalar_of(float score_scale) {
+  constexpr double kRounding = 1e-6;
+  const double scalar = 1.0 / (static_cast<double>(score_scale) * score_scale), whole = std::round(scalar);
+  if (std::abs(scalar - whole) <= kRounding * scalar) return static_cast<std::int64_t>(whole);
+  return scalar;
+}
+
 void write(const Architecture& gemma, nlohmann::ordered_json& config) {
   llama_layout::write(gemma, config);
   llama_layout::write_windows(gemma, config);
@@ -107,7 +115,7 @@ void write(const Architecture& gemma, nlohmann::ordered_json& config) {
   config["rope_parameters"] = {{"full_attention", llama_layout::rotary_json(gemma.rotary)},
                                {"sliding_attention", llama_layout::rotary_json(*gemma.window_rotary)}};
   config.update({{"hidden_activation", "gelu_pytorch_tanh"},
-                 {"query_pre_attn_scalar", 1.0 / (static_cast<double>(gemma.score_scale) * gemma.score_scale)},
+                 {"query_pre_attn_scalar", scalar_of(gemma.score_scale)},
                  {"attention_bias", false},
                  {"use_bidirectional_attention", !gemma.causal}});
 }
