@@ -25,7 +25,7 @@ Lanes::~Lanes() {
     left = queue_.remove_all();
   }
   there_is_work_.notify_all();
-  answer(std::move(left), Outcome::stopped);
+  answer(left, Outcome::stopped);
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -62,7 +62,7 @@ void Lanes::cancel(TicketId ticket) {
   if (queue_.tickets() == 0) idle_.notify_all();
 }
 
-void Lanes::answer(std::vector<std::unique_ptr<Ticket>> tickets, Outcome outcome, const std::string& why) {
+void Lanes::answer(const std::vector<std::unique_ptr<Ticket>>& tickets, Outcome outcome, const std::string& why) {
   const Clock::time_point now = Clock::now();
   for (const auto& ticket : tickets) {
     const Clock::time_point begun = ticket->has_begun ? ticket->begun : now;
@@ -96,7 +96,7 @@ void Lanes::work(std::unique_lock<std::mutex>& lock, std::size_t lane) {
   if (queue_.has_waiting()) there_is_work_.notify_one();
   lock.unlock();
 
-  answer(std::move(expired), Outcome::expired);
+  answer(expired, Outcome::expired);
   std::vector<Row> rows;
   std::string why;
   try {
@@ -134,8 +134,8 @@ void Lanes::work(std::unique_lock<std::mutex>& lock, std::size_t lane) {
   }
   lock.unlock();
 
-  answer(std::move(ready), Outcome::done);
-  answer(std::move(failed), Outcome::failed, why);
+  answer(ready, Outcome::done);
+  answer(failed, Outcome::failed, why);
   for (auto& [ticket, place] : not_finite) {
     ticket->request.done({.outcome = Outcome::not_finite, .place = place});
   }
@@ -163,7 +163,7 @@ bool Lanes::drain(Clock::time_point until) {
     left = queue_.remove_all();
   }
   const bool all = left.empty();
-  answer(std::move(left), Outcome::stopped);
+  answer(left, Outcome::stopped);
   return all;
 }
 

@@ -64,7 +64,7 @@ class Lanes : public Work {
  private:
   void run(std::size_t lane);
   void work(std::unique_lock<std::mutex>& lock, std::size_t lane);
-  void answer(std::vector<std::unique_ptr<Ticket>> tickets, Outcome outcome, const std::string& why = {});
+  void answer(const std::vector<std::unique_ptr<Ticket>>& tickets, Outcome outcome, const std::string& why = {});
 
   const Compute compute_;
   const LaneOptions options_;
