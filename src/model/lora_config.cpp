@@ -55,7 +55,8 @@ constexpr std::array<std::string_view, 3> kHarmlessStarts{"gaussian", "orthogona
 bool asks_for_nothing(const nlohmann::json& value) {
   if (value.is_null() || ((value.is_array() || value.is_object()) && value.empty())) return true;
   if (value.is_boolean()) return !value.get<bool>();
-  return value.is_string() && (value == "none" || value == "");
+  const auto* words = value.get_ptr<const std::string*>();
+  return words && (words->empty() || *words == "none");
 }
 
 void refuse_what_is_not_done(const JsonFile& config) {

@@ -23,7 +23,7 @@ std::shared_ptr<const JsonBody> body_of(const Exchange& exchange) {
 }  // namespace
 
 const std::vector<App::Route>& App::routes() {
-  static const std::vector<Route> kRoutes{
+  static const std::vector<Route> all{
       {"/embed", "POST", false, &App::embed_tei},
       {"/", "POST", false, &App::root},
       {"/invocations", "POST", false, &App::root},
@@ -46,15 +46,15 @@ const std::vector<App::Route>& App::routes() {
       {"/ready", "GET", true, &App::ready},
       {"/metrics", "GET", true, &App::metrics},
   };
-  return kRoutes;
+  return all;
 }
 
 const App::Route* App::find(std::string_view path, std::string_view method) {
-  static const Route kModel{kModels, "GET", false, &App::model};
+  static const Route one_model{kModels, "GET", false, &App::model};
   for (const Route& route : routes()) {
     if (route.path == path && route.method == method) return &route;
   }
-  return method == "GET" && path.size() > kModels.size() && path.starts_with(kModels) ? &kModel : nullptr;
+  return method == "GET" && path.size() > kModels.size() && path.starts_with(kModels) ? &one_model : nullptr;
 }
 
 void App::embed_tei(const Call& call) { run_embed(call, body_of(*call.exchange)); }
