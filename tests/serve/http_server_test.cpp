@@ -343,7 +343,8 @@ TEST(HttpServer, ManyConnectionsAtOnce) {
   }
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(right, 1600);
-  EXPECT_EQ(served.handler.answers, 1600);
+  // The server hears of a written answer when its client may have read it already.
+  EXPECT_TRUE(eventually([&] { return served.handler.answers == 1600; }));
 }
 
 }  // namespace
