@@ -1,5 +1,7 @@
 // The gradient of attention in bf16 on tiles, as attention_backward.cpp has it in f32. The gradients of keys and values
 // are summed up transposed, [dim, tokens]: so the probabilities of a block of queries are a right side as they lie.
+#include <utility>
+
 #include "backend/cpu/attention_tiles.h"
 
 #if defined(__x86_64__)
@@ -25,20 +27,24 @@ enum Slot : std::size_t {
 
 using Word = std::uint32_t;  // two neighbours in k
 
-void transpose_register(Word* words) {
-  for (std::int64_t i = 0; i < kUnitRows; ++i) {
-    for (std::int64_t j = 0; j < i; ++j) std::swap(words[i * kUnitRows + j], words[j * kUnitRows + i]);
-  }
-}
-
 #if defined(__x86_64__)
-[[gnu::target("avx512f")]] void transpose_register_avx512(Word* words) {
+[[gnu::target("avx512f")]] void transpose_with_avx512(Word* words) {
   Words rows[kLanes];
   for (std::int64_t i = 0; i < kLanes; ++i) rows[i] = _mm512_loadu_si512(words + i * kLanes);
   transpose(rows);
   for (std::int64_t i = 0; i < kLanes; ++i) _mm512_storeu_si512(words + i * kLanes, rows[i]);
 }
 #endif
+
+template <class Unit>
+void transpose_register(Word* words) {
+#if defined(__x86_64__)
+  if constexpr (!Unit::kPlain) return transpose_with_avx512(words);
+#endif
+  for (std::int64_t i = 0; i < kUnitRows; ++i) {
+    for (std::int64_t j = 0; j < i; ++j) std::swap(words[i * kUnitRows + j], words[j * kUnitRows + i]);
+  }
+}
 
 /// rowsᵀ[dim, 32] as a left side.
 template <class Unit>
@@ -48,12 +54,7 @@ Registers transposed(const float* from, std::int64_t stride, std::int64_t rows, 
   void* packed = workspace.bytes(slot, static_cast<std::size_t>(registers * kUnitBytes));
   pack_registers<Unit>({from, rows, dim, stride, 1}, kBlockRows, packed, workspace);
   for (std::int64_t i = 0; i < registers; ++i) {
-    auto* words = static_cast<Word*>(packed) + i * kUnitRows * kUnitRows;
-    if constexpr (Unit::kPlain) {
-      transpose_register(words);
-    } else {
-      transpose_register_avx512(words);
-    }
+    transpose_register<Unit>(static_cast<Word*>(packed) + i * kUnitRows * kUnitRows);
   }
   return {static_cast<const std::byte*>(packed), kUnitBytes};
 }
