@@ -1,14 +1,11 @@
 // The promise that the model stands on: a row, or a text, has the same bits whatever lies beside it, wherever it lies,
 // and with any number of threads.
-#include <fmt/format.h>
-
 #include <thread>
 
 #include "attention_cases.h"
 #include "base/threads.h"
 #include "devices.h"
 #include "matrices.h"
-#include "other_process.h"
 
 namespace sgpt::testing {
 namespace {
@@ -182,16 +179,6 @@ TEST_P(Invariance, TwoThreadsMayUseOneBackend) {
 
 INSTANTIATE_TEST_SUITE_P(Devices, Invariance, ::testing::ValuesIn(devices()),
                          [](const auto& test) { return test.param.name; });
-
-/// oneDNN reads its environment once a process, so its lesser instruction sets are tried in processes of their own.
-class OtherInstructionSets : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(OtherInstructionSets, KeepThePromise) {
-  EXPECT_TRUE(
-      pass_with(fmt::format("ONEDNN_MAX_CPU_ISA={}", GetParam()), "OneDnnKernels.*:Devices/ComputeTypes.*/cpu_*"));
-}
-
-INSTANTIATE_TEST_SUITE_P(OneDnn, OtherInstructionSets, ::testing::Values("SSE41", "AVX2", "AVX512_CORE"));
 
 }  // namespace
 }  // namespace sgpt::testing

@@ -69,7 +69,7 @@ TEST_P(LesserProcessors, KeepEveryPromise) {
   EXPECT_TRUE(pass_with(fmt::format("SGPT_CPU_WITHOUT={}", GetParam().feature),
                         "Processors.*:Devices/Invariance.*/cpu:Devices/ComputeTypes.*/cpu_bf16:Devices/ComputeTypes.*/"
                         "cpu_int8:Devices/Int8.*/cpu:"
-                        "Devices/Bf16Training.*/cpu:Int8Kernels.*:OneDnnKernels.*"));
+                        "Devices/Bf16Training.*/cpu:Int8Kernels.*:Bf16Kernels.*:Cases/AttentionOnTiles.*"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Without, LesserProcessors,

@@ -183,20 +183,7 @@ TEST_P(DecoderOnEachBackend, KeepsAsManyBytesAsItSays) {
   const std::string narrow = name_of(any.model, Role::narrow, with_bias, 2);
   for (const TrainedParameters& which : {all_of_them(), only(narrow)}) {
     Model setup(folder.path(), backend(), which);
-    setup.batch = {};
-    setup.batch.add(std::vector<std::int32_t>(32, 5));
-    for (const Keep keep : {Keep::inputs, Keep::activations}) {
-      Arena arena(setup.backend->memory());
-      const std::size_t said = setup.model.kept_bytes(32, keep);
-      const Matrix all = arena.take(1, static_cast<std::int64_t>(said / sizeof(float)));
-      arena.release({});
-      const PackedTexts texts = setup.backend->place(setup.batch, setup.arena);
-      Activations kept;
-      setup.model.forward(texts, arena, kept, keep);
-      const Matrix next = arena.take(1, 1);
-      EXPECT_EQ(static_cast<std::byte*>(next.data) - static_cast<std::byte*>(all.data),
-                static_cast<std::ptrdiff_t>(said));
-    }
+    testing::expect_kept_bytes(setup);
   }
 }
 

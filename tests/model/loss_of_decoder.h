@@ -115,4 +115,24 @@ inline double derivative(Model& setup, const Parameter& parameter, const std::ve
   return difference / (2.0 * static_cast<double>(step));
 }
 
+/// What a forward pass keeps of 32 tokens takes as many bytes as kept_bytes says, for models whose rows need no
+/// padding.
+inline void expect_kept_bytes(Model& setup) {
+  constexpr std::int64_t kTokens = 32;
+  setup.batch = {};
+  setup.batch.add(std::vector<std::int32_t>(static_cast<std::size_t>(kTokens), 5));
+  for (const Keep keep : {Keep::inputs, Keep::activations}) {
+    Arena arena(setup.backend->memory());
+    const std::size_t said = setup.model.kept_bytes(kTokens, keep);
+    const Matrix all = arena.take(1, static_cast<std::int64_t>(said / sizeof(float)));
+    arena.release({});
+    const PackedTexts texts = setup.backend->place(setup.batch, setup.arena);
+    Activations kept;
+    setup.model.forward(texts, arena, kept, keep);
+    const Matrix next = arena.take(1, 1);
+    EXPECT_EQ(static_cast<std::byte*>(next.data) - static_cast<std::byte*>(all.data),
+              static_cast<std::ptrdiff_t>(said));
+  }
+}
+
 }  // namespace sgpt::testing

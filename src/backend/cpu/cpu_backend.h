@@ -1,5 +1,5 @@
-// The fast backend for processors: matrix products by kernels of our own and by oneDNN, vector kernels in Highway,
-// OpenMP for threads.
+// The fast backend for processors: matrix products by kernels of our own, vector kernels in Highway, OpenMP for
+// threads.
 #pragma once
 
 #include <memory>

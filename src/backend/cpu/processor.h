@@ -1,6 +1,6 @@
 // What the processor can do, as far as a choice of kernels asks: the one place that is asked. For tests, the
 // environment variable SGPT_CPU_WITHOUT takes features away (a comma between names: amx, vnni, bf16, avx512), for our
-// own kernels, for Highway's and for oneDNN's alike.
+// own kernels and for Highway's alike.
 #pragma once
 
 #include <string_view>

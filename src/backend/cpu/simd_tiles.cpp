@@ -1,6 +1,6 @@
-// Tiles of f32 by our own micro-kernel, as fast as oneDNN's. Every element of a product is one chain of sums in the
-// order of k, wherever it lies: that is why a row has the same bits whatever the other rows and columns are. (oneDNN's
-// AVX2 product gives a row other bits at odd places than at even ones; its AVX-512 one cuts long sums in pieces.)
+// Tiles of f32 by our own micro-kernel. Every element of a product is one chain of sums in the order of k, wherever it
+// lies: that is why a row has the same bits whatever the other rows and columns are. (oneDNN's AVX2 product gives a row
+// other bits at odd places than at even ones; its AVX-512 one cuts long sums in pieces.)
 #include "backend/cpu/simd.h"
 
 #include "backend/cpu/tile_kernel.h"
